@@ -1,0 +1,204 @@
+/**
+ * The catalogue of everything an operator can be told has gone wrong. Codes are permanent: never
+ * renamed, never reused. `docs/errors.md` lists the same codes (tested).
+ */
+
+/** Exit codes of DESIGN section 3; the highest that applies to a run wins in that order. */
+export const EXIT = {
+  done: 0,
+  failed: 1,
+  usage: 2,
+  refused: 3,
+  environment: 4,
+  locked: 5,
+  bug: 70,
+} as const;
+
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+interface ErrorDefinition<Parameters extends readonly unknown[]> {
+  code: string;
+  exit: ExitCode;
+  /** What happened and why, one or two sentences. */
+  what: (...parameters: Parameters) => string;
+  /** What the operator should do. */
+  next: string;
+  /** What state things were left in. */
+  stateLeft: string;
+}
+
+/** An explained failure: what, why, what to do next, what state was left. Never holds a secret. */
+export class OperatorError extends Error {
+  readonly code: string;
+  readonly exit: ExitCode;
+  readonly next: string;
+  readonly stateLeft: string;
+
+  constructor(
+    definition: Omit<ErrorDefinition<never>, "what">,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+    this.name = "OperatorError";
+    this.code = definition.code;
+    this.exit = definition.exit;
+    this.next = definition.next;
+    this.stateLeft = definition.stateLeft;
+  }
+}
+
+type ErrorMaker<Parameters extends readonly unknown[]> = {
+  (...parameters: Parameters): OperatorError;
+  /** With the underlying error kept as `cause`. */
+  because(cause: unknown, ...parameters: Parameters): OperatorError;
+  readonly code: string;
+};
+
+const catalogue = new Map<string, ErrorDefinition<never>>();
+
+function defineError<Parameters extends readonly unknown[]>(
+  definition: ErrorDefinition<Parameters>,
+): ErrorMaker<Parameters> {
+  catalogue.set(definition.code, definition);
+  const make = (...parameters: Parameters) =>
+    new OperatorError(definition, definition.what(...parameters));
+  const because = (cause: unknown, ...parameters: Parameters) =>
+    new OperatorError(definition, definition.what(...parameters), { cause });
+  return Object.assign(make, { because, code: definition.code });
+}
+
+/** Every code with its advice, for the documentation test. */
+export function errorCatalogue(): ReadonlyMap<string, { next: string; stateLeft: string }> {
+  return catalogue;
+}
+
+/** Whether an error is the one of this catalogue entry. */
+export function isError(error: unknown, maker: { readonly code: string }): error is OperatorError {
+  return error instanceof OperatorError && error.code === maker.code;
+}
+
+const NOTHING_TOUCHED = "Nothing was changed.";
+
+// ---------------------------------------------------------------- usage and configuration
+
+export const USAGE = defineError({
+  code: "USAGE",
+  exit: EXIT.usage,
+  what: (problem: string) => problem,
+  next: "Run the command with --help to see its arguments.",
+  stateLeft: NOTHING_TOUCHED,
+});
+
+export const CONFIG_INVALID = defineError({
+  code: "CONFIG_INVALID",
+  exit: EXIT.usage,
+  what: (file: string, problems: readonly string[]) =>
+    `${file} has ${problems.length === 1 ? "a problem" : `${problems.length} problems`}:\n${problems
+      .map((problem) => `  ${problem}`)
+      .join("\n")}`,
+  next: "Correct these lines, then run `pratique config check`.",
+  stateLeft: NOTHING_TOUCHED,
+});
+
+export const CONFIG_UNREADABLE = defineError({
+  code: "CONFIG_UNREADABLE",
+  exit: EXIT.usage,
+  what: (file: string, why: string) => `The configuration ${file} cannot be read: ${why}`,
+  next: "Name the file with --config or PRATIQUE_CONFIG, or create /etc/pratique/pratique.yaml.",
+  stateLeft: NOTHING_TOUCHED,
+});
+
+export const CONTAINER_UNKNOWN = defineError({
+  code: "CONTAINER_UNKNOWN",
+  exit: EXIT.usage,
+  what: (name: string, nearest: string | null) =>
+    `There is no container named ${name}.${nearest === null ? "" : ` Did you mean ${nearest}?`}`,
+  next: "`pratique status` lists the containers by name.",
+  stateLeft: NOTHING_TOUCHED,
+});
+
+// ---------------------------------------------------------------- environment
+
+export const ENGINE_UNREACHABLE = defineError({
+  code: "ENGINE_UNREACHABLE",
+  exit: EXIT.environment,
+  what: (endpoint: string, why: string) =>
+    `The Docker Engine at ${endpoint} cannot be reached: ${why}`,
+  next: "Start the engine, or correct engine.endpoint (or DOCKER_HOST) and the socket's permissions.",
+  stateLeft:
+    "What the engine had been asked before may have happened; `pratique recover` sorts it out.",
+});
+
+export const ENGINE_REFUSED = defineError({
+  code: "ENGINE_REFUSED",
+  exit: EXIT.environment,
+  what: (call: string, setting: string | null) =>
+    `The Docker Engine's endpoint refused ${call}.${
+      setting === null ? "" : ` A socket proxy needs the setting ${setting}.`
+    }`,
+  next: "Allow this call in the socket proxy, or give pratique the engine's own socket.",
+  stateLeft: "The refused call did nothing.",
+});
+
+export const ENGINE_TIMEOUT = defineError({
+  code: "ENGINE_TIMEOUT",
+  exit: EXIT.environment,
+  what: (call: string, timeoutMs: number) =>
+    `The Docker Engine did not answer ${call} within ${Math.round(timeoutMs / 1000)} s.`,
+  next: "See the engine's own log; when it answers again, run `pratique recover`.",
+  stateLeft: "The call may still take effect; `pratique recover` sorts it out.",
+});
+
+export const ENGINE_FAILED = defineError({
+  code: "ENGINE_FAILED",
+  exit: EXIT.failed,
+  what: (call: string, status: number, message: string) =>
+    `The Docker Engine answered ${call} with ${status}: ${message}`,
+  next: "The engine's message names the cause; `pratique doctor` checks the rest.",
+  stateLeft: "The call did nothing, or `pratique recover` sorts it out.",
+});
+
+export const ENGINE_TOO_OLD = defineError({
+  code: "ENGINE_TOO_OLD",
+  exit: EXIT.environment,
+  what: (apiVersion: string) =>
+    `The Docker Engine speaks API ${apiVersion}; pratique needs 1.40 or newer.`,
+  next: "Update the Docker Engine to 19.03 or newer.",
+  stateLeft: NOTHING_TOUCHED,
+});
+
+// ---------------------------------------------------------------- state
+
+export const STATE_UNWRITABLE = defineError({
+  code: "STATE_UNWRITABLE",
+  exit: EXIT.environment,
+  what: (path: string, why: string) => `The state ${path} cannot be written: ${why}`,
+  next: "Make room on that file system or correct its permissions, then run `pratique recover`.",
+  stateLeft: "No step begins without its journal entry; an update in hand was rolled back.",
+});
+
+export const STATE_DAMAGED = defineError({
+  code: "STATE_DAMAGED",
+  exit: EXIT.environment,
+  what: (path: string, why: string) => `The state database ${path} is damaged: ${why}`,
+  next: "Move the file aside (keep it: it may hold an unfinished update), or restore it from a backup, then run `pratique doctor`.",
+  stateLeft: "Nothing was overwritten and no container was touched.",
+});
+
+export const STATE_NEWER = defineError({
+  code: "STATE_NEWER",
+  exit: EXIT.environment,
+  what: (path: string, found: number, known: number) =>
+    `The state database ${path} has schema ${found}; this program knows up to ${known}.`,
+  next: "Use the newer pratique that wrote it.",
+  stateLeft: NOTHING_TOUCHED,
+});
+
+export const LOCKED = defineError({
+  code: "LOCKED",
+  exit: EXIT.locked,
+  what: (holder: string) => `Another run holds the lock: ${holder}.`,
+  next: "Wait for it to end, or pass --wait 10m.",
+  stateLeft: NOTHING_TOUCHED,
+});

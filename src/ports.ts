@@ -1,0 +1,438 @@
+/**
+ * What the procedures need of the world. Adapters implement these, `wire.ts` builds them, and a
+ * function takes only the ports it uses (`Pick<Ports, "engine" | "clock">`).
+ */
+import type { Readable, Writable } from "node:stream";
+import type { Digest } from "./values/digest.ts";
+import type { ImageReference } from "./values/image-reference.ts";
+
+export interface Ports {
+  engine: Engine;
+  compose: Compose;
+  registry: Registry;
+  scanner: Scanner;
+  notifier: Notifier;
+  probes: Probes;
+  processes: Processes;
+  clock: Clock;
+  disk: Disk;
+}
+
+// ---------------------------------------------------------------- time, disk, processes
+
+export interface Clock {
+  /** Wall time in milliseconds since the epoch: for display, schedules and ages only. */
+  now(): number;
+  /** Monotonic milliseconds: for every deadline and duration (facts/crash-safety rule 20). */
+  monotonicMs(): number;
+  /** Rejects with the signal's reason when it is aborted. */
+  sleep(durationMs: number, signal?: AbortSignal): Promise<void>;
+}
+
+export interface Disk {
+  /** Free bytes for this user in the file system that holds `path`; null when it cannot be read. */
+  freeBytes(path: string): Promise<number | null>;
+}
+
+/** Programs that an interrupted pratique left running (docker compose, trivy). */
+export interface Processes {
+  /**
+   * Ends every process that carries this operation's mark in its environment and waits until
+   * they are gone. Returns how many there were. Bounded: SIGTERM, 10 s, SIGKILL, 10 s.
+   */
+  endMarked(operationId: string): Promise<number>;
+}
+
+// ---------------------------------------------------------------- engine
+
+export interface Platform {
+  os: string;
+  architecture: string;
+  variant: string | null;
+}
+
+export interface EngineInfo {
+  version: string;
+  apiVersion: string;
+  name: string;
+  platform: Platform;
+  /** Where the engine keeps images and containers, on the engine's host. */
+  rootFolder: string;
+  storageDriver: string;
+  /** True with the containerd image store: image ids are manifest digests there. */
+  containerdStore: boolean;
+  defaultRuntime: string;
+  /** Registries that the engine itself talks plain HTTP to, as `host:port` or CIDR. */
+  insecureRegistries: readonly string[];
+  serverTimeMs: number | null;
+}
+
+/** Raw inspect answers are carried whole: exact recreation needs fields we do not know of. */
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json | undefined };
+export type JsonObject = { [key: string]: Json | undefined };
+
+export interface ContainerSummary {
+  id: string;
+  name: string;
+  /** The reference as the container's configuration has it. */
+  image: string;
+  imageId: string;
+  labels: Readonly<Record<string, string>>;
+  state: string;
+  status: string;
+}
+
+export interface ContainerHealth {
+  Status: "none" | "starting" | "healthy" | "unhealthy";
+  FailingStreak: number;
+  Log?: Array<{ Start: string; End: string; ExitCode: number; Output: string }> | null;
+}
+
+/** The part of container inspect that is read by name; the rest stays in the same object. */
+export interface ContainerInspect {
+  Id: string;
+  /** With the leading slash, as the engine gives it. */
+  Name: string;
+  /** Image id that runs, never the tag. */
+  Image: string;
+  Created: string;
+  RestartCount: number;
+  State: {
+    Status: string;
+    Running: boolean;
+    Restarting: boolean;
+    Paused: boolean;
+    Dead: boolean;
+    ExitCode: number;
+    Error: string;
+    StartedAt: string;
+    FinishedAt: string;
+    Pid: number;
+    Health?: ContainerHealth | null;
+  };
+  Config: ContainerConfig;
+  HostConfig: JsonObject & {
+    NetworkMode?: string;
+    AutoRemove?: boolean;
+    RestartPolicy?: RestartPolicy;
+  };
+  NetworkSettings: JsonObject & { Networks?: Record<string, JsonObject> | null };
+  Mounts?: JsonObject[];
+}
+
+export interface ContainerConfig extends ImageConfig {
+  Image: string;
+  Hostname?: string;
+  [key: string]: unknown;
+}
+
+export interface HealthcheckConfig {
+  Test?: string[];
+  /** Nanoseconds, as the engine has it. */
+  Interval?: number;
+  Timeout?: number;
+  StartPeriod?: number;
+  StartInterval?: number;
+  Retries?: number;
+}
+
+export interface ImageConfig {
+  User?: string;
+  Env?: string[] | null;
+  Cmd?: string[] | null;
+  Entrypoint?: string[] | null;
+  WorkingDir?: string;
+  Labels?: Record<string, string> | null;
+  ExposedPorts?: Record<string, JsonObject> | null;
+  Volumes?: Record<string, JsonObject> | null;
+  StopSignal?: string;
+  StopTimeout?: number | null;
+  Healthcheck?: HealthcheckConfig | null;
+}
+
+export interface ImageInspect {
+  Id: string;
+  RepoTags: string[] | null;
+  RepoDigests: string[] | null;
+  Created?: string;
+  Size: number;
+  Os: string;
+  Architecture: string;
+  Variant?: string;
+  Config: ImageConfig | null;
+}
+
+export interface ImageSummary {
+  id: string;
+  tags: readonly string[];
+  repoDigests: readonly string[];
+  createdMs: number;
+  sizeBytes: number;
+}
+
+export interface RestartPolicy {
+  Name: string;
+  MaximumRetryCount?: number;
+}
+
+export interface PullProgress {
+  doneBytes: number;
+  /** Null while a layer's size is unknown. */
+  totalBytes: number | null;
+  layersDone: number;
+  layersTotal: number;
+}
+
+export interface ExecResult {
+  exitCode: number;
+  stdout: string;
+  stderr: string;
+}
+
+export interface ExecOptions {
+  timeoutMs: number;
+  user?: string;
+  /** `NAME=value`; never logged. */
+  env?: readonly string[];
+  stdin?: Readable;
+  /** Where standard output goes instead of into the result (dumps). */
+  stdout?: Writable;
+  signal?: AbortSignal;
+}
+
+/**
+ * The Docker Engine. Every method throws an OperatorError: ENGINE_UNREACHABLE, ENGINE_REFUSED (a
+ * socket proxy's 403), ENGINE_TIMEOUT, or ENGINE_FAILED with the engine's status and message.
+ * Lookups of what does not exist give null.
+ */
+export interface Engine {
+  info(): Promise<EngineInfo>;
+  listContainers(): Promise<ContainerSummary[]>;
+  inspectContainer(nameOrId: string): Promise<ContainerInspect | null>;
+  inspectImage(nameOrId: string): Promise<ImageInspect | null>;
+  listImages(): Promise<ImageSummary[]>;
+  inspectNetwork(nameOrId: string): Promise<JsonObject | null>;
+  inspectVolume(name: string): Promise<JsonObject | null>;
+  /** Pulls `repo@digest`; an error inside the stream is an error of the pull. */
+  pull(reference: ImageReference, digest: Digest, options: PullOptions): Promise<void>;
+  /** Points `repository:tag` at the image. */
+  tagImage(imageId: string, repository: string, tag: string): Promise<void>;
+  /** Untags (a tag) or deletes (an id). In use or absent are answers, not errors. */
+  removeImage(tagOrId: string): Promise<"removed" | "in-use" | "absent">;
+  createContainer(name: string, body: JsonObject, platform: Platform | null): Promise<string>;
+  startContainer(id: string): Promise<void>;
+  /** Own signal and timeout of the container unless `timeoutSeconds` is given. Stopped is fine. */
+  stopContainer(id: string, timeoutSeconds?: number): Promise<void>;
+  renameContainer(id: string, name: string): Promise<void>;
+  setRestartPolicy(id: string, policy: RestartPolicy): Promise<void>;
+  /** Never removes volumes (`v=1` is never sent). Absent is fine. */
+  removeContainer(id: string, options: { force: boolean }): Promise<void>;
+  connectNetwork(network: string, containerId: string, endpoint: JsonObject): Promise<void>;
+  /** Last lines of stdout and stderr, bounded in bytes. */
+  logTail(id: string, lines: number): Promise<string[]>;
+  exec(id: string, command: readonly string[], options: ExecOptions): Promise<ExecResult>;
+  /** Command lines of the container's processes. */
+  processes(id: string): Promise<string[]>;
+  /** When the container died, from the engine's own events; null when it no longer knows. */
+  diedAt(id: string, sinceMs: number): Promise<number | null>;
+}
+
+export interface PullOptions {
+  platform: Platform;
+  timeoutMs: number;
+  onProgress?: (progress: PullProgress) => void;
+  signal?: AbortSignal;
+}
+
+// ---------------------------------------------------------------- compose
+
+/** Where a compose container comes from, read from its labels. */
+export interface ComposeProject {
+  project: string;
+  service: string;
+  workingFolder: string;
+  files: readonly string[];
+  environmentFiles: readonly string[];
+}
+
+export type DryRun =
+  | { kind: "no-change" }
+  | { kind: "drift"; planned: readonly string[] }
+  | { kind: "unreadable"; why: string };
+
+export type ComposeResult = { kind: "done" } | { kind: "failed"; why: string };
+
+export interface Compose {
+  /** Whether files, env files and working folder are readable here; the missing path if not. */
+  firstUnreadable(project: ComposeProject): Promise<string | null>;
+  /** What `up` would do to these services now. Changes nothing. */
+  dryRun(project: ComposeProject, services: readonly string[]): Promise<DryRun>;
+  /** Hash of the service's configuration as the files have it now; null when unreadable. */
+  configHash(project: ComposeProject): Promise<string | null>;
+  /** `up -d --no-deps --no-build --pull never` for these services. Marked for `Processes`. */
+  up(
+    project: ComposeProject,
+    services: readonly string[],
+    options: { operationId: string; timeoutMs: number },
+  ): Promise<ComposeResult>;
+  /** Version of the plugin; null when it is not there. */
+  version(): Promise<string | null>;
+}
+
+// ---------------------------------------------------------------- registry
+
+export type RegistryFailure =
+  | { kind: "unauthorised"; registry: string; status: number }
+  | { kind: "not-found"; registry: string }
+  | { kind: "rate-limited"; registry: string; retryAfterMs: number | null }
+  | { kind: "unreachable"; registry: string; why: string }
+  | { kind: "unexpected"; registry: string; why: string };
+
+export type ResolveResult = { kind: "resolved"; digest: Digest } | RegistryFailure;
+
+export interface ManifestSize {
+  kind: "manifest";
+  /** Compressed bytes of the platform's layers and config. */
+  downloadBytes: number;
+  layers: number;
+  /** The platform's own manifest digest (equal to the asked one for a single-platform image). */
+  platformDigest: Digest;
+  configDigest: Digest;
+}
+
+export interface Registry {
+  /** HEAD for the tag's digest: one request, bounded retries that obey Retry-After. */
+  resolve(reference: ImageReference, signal?: AbortSignal): Promise<ResolveResult>;
+  /** Sizes from the manifest behind a digest, for this platform. */
+  manifest(
+    reference: ImageReference,
+    digest: Digest,
+    platform: Platform,
+    signal?: AbortSignal,
+  ): Promise<ManifestSize | RegistryFailure | { kind: "no-platform"; registry: string }>;
+}
+
+// ---------------------------------------------------------------- scanner
+
+export type Severity = "CRITICAL" | "HIGH" | "MEDIUM" | "LOW" | "UNKNOWN";
+
+/** One vulnerability in one package of one image. */
+export interface Finding {
+  id: string;
+  severity: Severity;
+  package: string;
+  installedVersion: string;
+  /** Null when no fix is known. */
+  fixedVersion: string | null;
+  status: string;
+  title: string;
+  url: string | null;
+}
+
+/** One image as the scanner saw it: the proof that something was analysed is in it. */
+export interface Scan {
+  kind: "scanned";
+  digest: Digest;
+  findings: readonly Finding[];
+  packageCount: number;
+  os: string | null;
+  endOfLife: boolean;
+  scannerVersion: string | null;
+  /** Null only when the configuration switched the age limit off. */
+  databaseUpdatedAtMs: number | null;
+  /** The whole report as the scanner wrote it. */
+  report: Buffer;
+}
+
+export type ScanFailureReason =
+  | "scanner-unreachable"
+  | "scanner-denied"
+  | "scanner-missing"
+  | "scanner-token"
+  | "database-stale"
+  | "database-age-unknown"
+  | "nothing-analysed"
+  | "wrong-image"
+  | "report-unreadable"
+  | "timeout"
+  | "failed";
+
+/** No scan is not clean (I7). */
+export interface ScanFailure {
+  kind: "unknown";
+  reason: ScanFailureReason;
+  why: string;
+}
+
+export interface ScannerStatus {
+  reachable: boolean;
+  why: string | null;
+  version: string | null;
+  databaseUpdatedAtMs: number | null;
+}
+
+export interface ScanRequest {
+  reference: ImageReference;
+  digest: Digest;
+  platform: Platform;
+  signal?: AbortSignal;
+}
+
+export interface Scanner {
+  /** Scans `repo@digest` from the registry. Never throws for what the scanner does. */
+  scan(request: ScanRequest): Promise<Scan | ScanFailure>;
+  status(): Promise<ScannerStatus>;
+}
+
+// ---------------------------------------------------------------- notifier
+
+export interface Message {
+  /** Our id, the same on every delivery attempt. */
+  id: string;
+  title: string;
+  body: string;
+  /** 1 to 5 as ntfy has them. */
+  priority: number;
+  tags: readonly string[];
+  click: string | null;
+}
+
+export type Delivery =
+  | { kind: "delivered"; serverId: string }
+  | { kind: "retry"; why: string; retryAfterMs: number | null }
+  | { kind: "refused"; why: string };
+
+export interface Notifier {
+  deliver(message: Message): Promise<Delivery>;
+  /** Whether the server has the message; `not-permitted` with a write-only token. */
+  readBack(serverId: string): Promise<"found" | "missing" | "not-permitted" | "unreachable">;
+}
+
+// ---------------------------------------------------------------- probes
+
+export type Verdict = "healthy" | "unhealthy" | "unknown";
+
+/** One answer of one probe, with the evidence an operator needs at 04:30. */
+export interface ProbeResult {
+  probe: string;
+  verdict: Verdict;
+  /** What was asked and what came back, without secrets. */
+  evidence: string;
+  durationMs: number;
+}
+
+export interface HttpProbe {
+  url: string;
+  status?: readonly number[] | undefined;
+  /** Text that the body must contain. */
+  contains?: string | undefined;
+}
+
+export interface Probes {
+  http(probe: HttpProbe, timeoutMs: number): Promise<ProbeResult>;
+  tcp(host: string, port: number, timeoutMs: number): Promise<ProbeResult>;
+  dns(
+    probe: { server: string; name: string; type?: "A" | "AAAA" | undefined },
+    timeoutMs: number,
+  ): Promise<ProbeResult>;
+}
