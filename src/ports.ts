@@ -414,6 +414,7 @@ export type Verdict = "healthy" | "unhealthy" | "unknown";
 
 /** One answer of one probe, with the evidence an operator needs at 04:30. */
 export interface ProbeResult {
+  /** Stable name: the same before and after an update, so that results can be compared. */
   probe: string;
   verdict: Verdict;
   /** What was asked and what came back, without secrets. */
@@ -421,18 +422,74 @@ export interface ProbeResult {
   durationMs: number;
 }
 
-export interface HttpProbe {
-  url: string;
-  status?: readonly number[] | undefined;
-  /** Text that the body must contain. */
-  contains?: string | undefined;
+/**
+ * Why a question got no answer. `unreachable` and `name` say that we could not look (no route, no
+ * such host); everything else is the service's doing.
+ */
+export type ProbeFailureReason =
+  | "refused"
+  | "timeout"
+  | "closed"
+  | "tls"
+  | "garbled"
+  | "unreachable"
+  | "name";
+
+export interface ProbeFailure {
+  kind: "failed";
+  reason: ProbeFailureReason;
+  why: string;
+  durationMs: number;
 }
 
+export interface HttpRequest {
+  url: string;
+  method?: "GET" | "HEAD" | "POST" | "PUT" | "DELETE" | undefined;
+  /** Values may be secrets: they never reach a result. */
+  headers?: Readonly<Record<string, string>> | undefined;
+  body?: string | undefined;
+  /** Where to connect instead of the URL's host; Host header and TLS name stay the URL's. */
+  connect?: { host: string; port: number } | undefined;
+  /** More of the body is not read. Default 64 KiB. */
+  maxBodyBytes?: number | undefined;
+  /** Accept any certificate (an address of a container never matches one). Default false. */
+  anyCertificate?: boolean | undefined;
+}
+
+export interface HttpAnswer {
+  kind: "answer";
+  status: number;
+  /** Lower-case names. */
+  headers: Readonly<Record<string, string>>;
+  body: string;
+  /** True where the body was longer than `maxBodyBytes`. */
+  truncated: boolean;
+  durationMs: number;
+}
+
+export interface DnsQuestion {
+  host: string;
+  port: number;
+  name: string;
+  type: "A" | "AAAA";
+}
+
+export interface DnsAnswer {
+  kind: "answer";
+  /** `NOERROR`, `NXDOMAIN`, `SERVFAIL`, `REFUSED`, … */
+  code: string;
+  addresses: readonly string[];
+  durationMs: number;
+}
+
+/** Bounded questions over the network. They answer or fail as data and never throw. */
 export interface Probes {
-  http(probe: HttpProbe, timeoutMs: number): Promise<ProbeResult>;
-  tcp(host: string, port: number, timeoutMs: number): Promise<ProbeResult>;
-  dns(
-    probe: { server: string; name: string; type?: "A" | "AAAA" | undefined },
+  /** One request, redirects are not followed. `timeoutMs` covers connection, headers and body. */
+  http(request: HttpRequest, timeoutMs: number): Promise<HttpAnswer | ProbeFailure>;
+  tcp(
+    host: string,
+    port: number,
     timeoutMs: number,
-  ): Promise<ProbeResult>;
+  ): Promise<{ kind: "connected"; durationMs: number } | ProbeFailure>;
+  dns(question: DnsQuestion, timeoutMs: number): Promise<DnsAnswer | ProbeFailure>;
 }
