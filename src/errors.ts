@@ -168,6 +168,15 @@ export const ENGINE_TOO_OLD = defineError({
   stateLeft: NOTHING_TOUCHED,
 });
 
+export const REGISTRY_CREDENTIALS = defineError({
+  code: "REGISTRY_CREDENTIALS",
+  exit: EXIT.environment,
+  what: (registry: string, source: string, why: string) =>
+    `The credentials of ${registry} cannot be read from ${source}: ${why}`,
+  next: "Repair that file or program (`docker login` writes it), or name the right folder with DOCKER_CONFIG.",
+  stateLeft: NOTHING_TOUCHED,
+});
+
 // ---------------------------------------------------------------- state
 
 export const STATE_UNWRITABLE = defineError({
@@ -201,4 +210,63 @@ export const LOCKED = defineError({
   what: (holder: string) => `Another run holds the lock: ${holder}.`,
   next: "Wait for it to end, or pass --wait 10m.",
   stateLeft: NOTHING_TOUCHED,
+});
+
+// ---------------------------------------------------------------- deployment
+
+export const CONTAINER_SUPERSEDED = defineError({
+  code: "CONTAINER_SUPERSEDED",
+  exit: EXIT.failed,
+  what: (container: string) => `Somebody else replaced or removed ${container} during its update.`,
+  next: "Look at the container with `docker inspect`, then run `pratique update` for it again.",
+  stateLeft: "The other container was not touched; a parked former container is kept.",
+});
+
+export const RECREATION_REFUSED = defineError({
+  code: "RECREATION_REFUSED",
+  exit: EXIT.refused,
+  what: (container: string, reasons: readonly string[]) =>
+    `${container} cannot be recreated safely through the engine: ${reasons.join("; ")}.`,
+  next: "Update this container by hand, or remove the cause named above.",
+  stateLeft: NOTHING_TOUCHED,
+});
+
+export const IMAGE_GONE = defineError({
+  code: "IMAGE_GONE",
+  exit: EXIT.failed,
+  what: (image: string) => `The image ${image} is no longer on the engine, and no registry has it.`,
+  next: "Choose another image: `pratique rollback list-containers` shows which are left.",
+  stateLeft: "What runs was not touched, or was put back.",
+});
+
+export const PORT_TAKEN = defineError({
+  code: "PORT_TAKEN",
+  exit: EXIT.failed,
+  what: (message: string) => `A published port is taken: ${message}`,
+  next: "End what holds the port, then run `pratique update` again.",
+  stateLeft: "The former container was put back, unless the same port stopped it too.",
+});
+
+export const COMPOSE_CHANGED = defineError({
+  code: "COMPOSE_CHANGED",
+  exit: EXIT.refused,
+  what: (container: string) => `The compose files of ${container} were edited during its update.`,
+  next: "Finish the edit and apply it yourself, then run `pratique update` again.",
+  stateLeft: "The former container runs; the edit was not applied.",
+});
+
+export const DEPLOY_FAILED = defineError({
+  code: "DEPLOY_FAILED",
+  exit: EXIT.failed,
+  what: (container: string, why: string) => `The candidate of ${container} did not start: ${why}`,
+  next: "The reason is the engine's or compose's own; a newer image is tried afresh.",
+  stateLeft: "The former container was put back.",
+});
+
+export const OPERATION_STOPPED = defineError({
+  code: "OPERATION_STOPPED",
+  exit: EXIT.failed,
+  what: (signal: string) => `The run was stopped by ${signal}.`,
+  next: "Run the command again to go on with the remaining containers.",
+  stateLeft: "The container in hand was finished or put back before the run ended.",
 });
