@@ -1,0 +1,194 @@
+// Invariants: the file is either absent or a complete database of one schema version; it is never
+// created over something else; a database that is damaged, foreign or newer is not written to.
+import { closeSync, existsSync, linkSync, mkdirSync, openSync, rmSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { STATE_DAMAGED, STATE_NEWER, STATE_UNWRITABLE } from "../errors.ts";
+import { syncFolder } from "./files.ts";
+import { importFormerQueue } from "./import-queue.ts";
+import { invariant } from "./invariant.ts";
+import { APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION, TABLES } from "./schema.ts";
+import type { State, StepObserver } from "./state.ts";
+import { explainDatabaseError } from "./state.ts";
+
+const BUSY_TIMEOUT_MS = 10_000;
+const MAX_PROBLEMS = 100;
+
+export interface OpenStateOptions {
+  now?: () => number;
+  onStep?: StepObserver;
+  /**
+   * How much is verified before use: `full` (default) reads every page (`quick_check`), `schema`
+   * only what is needed to answer; for commands that just show something and must start fast.
+   */
+  check?: "full" | "schema";
+}
+
+/** Where the database of a state folder is. */
+export function databasePath(folder: string): string {
+  return join(folder, "pratique.db");
+}
+
+/**
+ * Opens the state, creating folder (0700) and database (0600) at the first start, and migrates
+ * older schemas. Throws STATE_DAMAGED, STATE_NEWER or STATE_UNWRITABLE; then nothing was changed.
+ */
+export function openState(folder: string, options: OpenStateOptions = {}): State {
+  const path = databasePath(folder);
+  createIfAbsent(folder, path);
+  let database: DatabaseSync | null = null;
+  try {
+    database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
+    prepare(database, path, options.check ?? "full");
+    const state = stateOf(database, folder, path, options);
+    importFormerQueue(state);
+    return state;
+  } catch (error) {
+    database?.close();
+    throw explainDatabaseError(error, path);
+  }
+}
+
+function prepare(database: DatabaseSync, path: string, check: "full" | "schema"): void {
+  if (statSync(path).size === 0) throw STATE_DAMAGED(path, "it is empty");
+  const version = pragma(database, "user_version");
+  if (pragma(database, "application_id") !== APPLICATION_ID) {
+    throw STATE_DAMAGED(path, "it is not pratique's database");
+  }
+  if (version > SCHEMA_VERSION) throw STATE_NEWER(path, version, SCHEMA_VERSION);
+  if (check === "full") verifyPages(database, path);
+  // FULL: in WAL mode only this keeps a committed step through a power cut.
+  database.exec("PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF");
+  if (version < SCHEMA_VERSION) migrate(database);
+  verifyTables(database, path);
+}
+
+/** Brings an older schema forward in one transaction; safe when two processes try at once. */
+function migrate(database: DatabaseSync): void {
+  database.exec("BEGIN IMMEDIATE");
+  try {
+    const version = pragma(database, "user_version");
+    for (const migration of MIGRATIONS.slice(version)) database.exec(migration);
+    database.exec(
+      `PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION}`,
+    );
+    database.exec("COMMIT");
+  } catch (error) {
+    if (database.isTransaction) database.exec("ROLLBACK");
+    throw error;
+  }
+}
+
+function verifyPages(database: DatabaseSync, path: string): void {
+  const row = database.prepare("PRAGMA quick_check(1)").get();
+  const answer = String(row?.quick_check ?? "no answer");
+  if (answer !== "ok") throw STATE_DAMAGED(path, answer);
+}
+
+function verifyTables(database: DatabaseSync, path: string): void {
+  const rows = database.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").all();
+  const present = new Set(rows.map((row) => row.name));
+  const missing = TABLES.filter((table) => !present.has(table));
+  if (missing.length > 0) throw STATE_DAMAGED(path, `it lacks ${missing.join(", ")}`);
+}
+
+/**
+ * A complete database appears at once under its name, so an empty or partial file found later is
+ * damage and not a first start. Linking, unlike renaming, never replaces another process's file.
+ */
+function createIfAbsent(folder: string, path: string): void {
+  if (existsSync(path)) return;
+  const temporary = `${path}.${process.pid}.new`;
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    // SQLite would play such a log into the new database.
+    if (existsSync(`${path}-wal`)) {
+      throw STATE_DAMAGED(path, `it is gone, but its log ${path}-wal is still there`);
+    }
+    rmSync(temporary, { force: true });
+    closeSync(openSync(temporary, "wx", 0o600));
+    const database = new DatabaseSync(temporary);
+    try {
+      migrate(database);
+      database.exec("PRAGMA journal_mode = WAL");
+    } finally {
+      database.close();
+    }
+    linkUnlessThere(temporary, path);
+    syncFolder(folder);
+  } catch (error) {
+    throw explainFileError(explainDatabaseError(error, path), path);
+  } finally {
+    for (const suffix of ["", "-journal", "-wal", "-shm"]) {
+      rmSync(`${temporary}${suffix}`, { force: true });
+    }
+  }
+}
+
+function linkUnlessThere(from: string, to: string): void {
+  try {
+    linkSync(from, to);
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+  }
+}
+
+function explainFileError(error: unknown, path: string): unknown {
+  if (!(error instanceof Error && "syscall" in error && "code" in error)) return error;
+  return STATE_UNWRITABLE.because(error, path, String(error.code));
+}
+
+function pragma(database: DatabaseSync, name: string): number {
+  return Number(database.prepare(`PRAGMA ${name}`).get()?.[name] ?? 0);
+}
+
+function stateOf(
+  database: DatabaseSync,
+  folder: string,
+  path: string,
+  options: OpenStateOptions,
+): State {
+  let afterCommit: Array<() => void> = [];
+  const problems: string[] = [];
+
+  function runOutermost<Result>(work: () => Result): Result {
+    try {
+      database.exec("BEGIN IMMEDIATE");
+      const result = work();
+      invariant(!(result instanceof Promise), "a transaction must not wait for anything");
+      database.exec("COMMIT");
+      return result;
+    } catch (error) {
+      afterCommit = [];
+      // A full disk may have rolled back already.
+      if (database.isTransaction) database.exec("ROLLBACK");
+      throw explainDatabaseError(error, path);
+    }
+  }
+
+  return {
+    database,
+    folder,
+    now: options.now ?? Date.now,
+    onStep: options.onStep ?? null,
+    problems,
+    transaction(work) {
+      if (database.isTransaction) return work();
+      const result = runOutermost(work);
+      const due = afterCommit;
+      afterCommit = [];
+      for (const task of due) task();
+      return result;
+    },
+    afterCommit(work) {
+      invariant(database.isTransaction, "afterCommit belongs inside a transaction");
+      afterCommit.push(work);
+    },
+    report(problem) {
+      if (problems.length < MAX_PROBLEMS) problems.push(problem);
+    },
+    close() {
+      if (database.isOpen) database.close();
+    },
+  };
+}

@@ -1,0 +1,124 @@
+// Invariants: nothing that an open operation, a backup, the queue or the present candidates refer
+// to is removed; what is removed is older than its limit.
+import { readdirSync, rmSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { logFolder } from "./audit-log.ts";
+import { reportFolder } from "./scan-reports.ts";
+import type { State } from "./state.ts";
+
+const DAY_MS = 24 * 3_600_000;
+
+export interface KeepState {
+  logDays: number;
+  reportDays: number;
+  historyDays: number;
+}
+
+export const KEEP_STATE: KeepState = { logDays: 90, reportDays: 90, historyDays: 730 };
+
+export interface RemovedState {
+  logs: number;
+  reports: number;
+  rows: number;
+}
+
+/** Removes old logs, reports and rows. A file that cannot be removed is reported, not an error. */
+export function removeOldState(state: State, keep: KeepState = KEEP_STATE): RemovedState {
+  const now = state.now();
+  return {
+    logs: removeLogs(state, now - keep.logDays * DAY_MS),
+    reports: removeReports(state, now - keep.reportDays * DAY_MS),
+    rows: removeRows(state, now - keep.historyDays * DAY_MS, now - keep.reportDays * DAY_MS),
+  };
+}
+
+/** By the day in the name: a copied or restored file has another time stamp. */
+function removeLogs(state: State, beforeMs: number): number {
+  const firstKept = new Date(beforeMs).toISOString().slice(0, 10);
+  const folder = logFolder(state.folder);
+  const old = filesIn(folder).filter(
+    (name) => /^\d{4}-\d{2}-\d{2}\.log$/.test(name) && name.slice(0, 10) < firstKept,
+  );
+  return removeFiles(state, folder, old);
+}
+
+function removeReports(state: State, beforeMs: number): number {
+  const folder = reportFolder(state.folder);
+  const used = digestsInUse(state);
+  const old = filesIn(folder).filter((name) => {
+    const digest = /^([0-9a-f]{64})\.json\.gz$/.exec(name)?.[1];
+    if (digest === undefined || used.has(`sha256:${digest}`)) return false;
+    return modifiedMs(join(folder, name)) < beforeMs;
+  });
+  return removeFiles(state, folder, old);
+}
+
+const IN_USE = `
+  SELECT digest FROM queue UNION SELECT digest FROM backups
+  UNION SELECT candidate FROM candidates UNION SELECT running_digest FROM candidates`;
+
+function digestsInUse(state: State): Set<unknown> {
+  return new Set(
+    state.database
+      .prepare(IN_USE)
+      .all()
+      .map((row) => row.digest),
+  );
+}
+
+function removeRows(state: State, historyBeforeMs: number, scansBeforeMs: number): number {
+  // Children before parents; a run stays as long as anything refers to it.
+  const deletions: Array<[string, number]> = [
+    [
+      "DELETE FROM scans WHERE scanned_at_ms < ? AND digest NOT IN " +
+        `(SELECT digest FROM (${IN_USE}) WHERE digest IS NOT NULL)`,
+      scansBeforeMs,
+    ],
+    ["DELETE FROM updates WHERE at_ms < ?", historyBeforeMs],
+    ["DELETE FROM operations WHERE closed_at_ms < ? AND end <> 'rollback-failed'", historyBeforeMs],
+    [
+      `DELETE FROM runs WHERE ended_at_ms < ?
+         AND id NOT IN (SELECT run_id FROM operations) AND id NOT IN (SELECT run_id FROM updates)`,
+      historyBeforeMs,
+    ],
+    ["DELETE FROM outbox WHERE coalesce(delivered_at_ms, given_up_at_ms) < ?", historyBeforeMs],
+    ["DELETE FROM approvals WHERE expires_at_ms < ?", historyBeforeMs],
+    [
+      `DELETE FROM first_seen WHERE at_ms < ? AND digest NOT IN
+         (SELECT digest FROM (${IN_USE}) WHERE digest IS NOT NULL)`,
+      historyBeforeMs,
+    ],
+  ];
+  return state.transaction(() => {
+    let removed = 0;
+    for (const [sql, beforeMs] of deletions) {
+      removed += Number(state.database.prepare(sql).run(beforeMs).changes);
+    }
+    return removed;
+  });
+}
+
+function filesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+function modifiedMs(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Number.POSITIVE_INFINITY;
+}
+
+function removeFiles(state: State, folder: string, names: readonly string[]): number {
+  let removed = 0;
+  for (const name of names) {
+    try {
+      rmSync(join(folder, name), { force: true });
+      removed += 1;
+    } catch (error) {
+      state.report(`${join(folder, name)} could not be removed: ${String(error)}`);
+    }
+  }
+  return removed;
+}
