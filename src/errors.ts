@@ -177,6 +177,81 @@ export const REGISTRY_CREDENTIALS = defineError({
   stateLeft: NOTHING_TOUCHED,
 });
 
+// ---------------------------------------------------------------- pull, exec
+
+export const PULL_UNAUTHORISED = defineError({
+  code: "PULL_UNAUTHORISED",
+  exit: EXIT.environment,
+  what: (image: string, registry: string, message: string) =>
+    `${registry} does not let this host pull ${image}: ${message}`,
+  next: "Log in with `docker login` for this registry; `pratique doctor` checks the credentials.",
+  stateLeft: NOTHING_TOUCHED,
+});
+
+export const PULL_NOT_FOUND = defineError({
+  code: "PULL_NOT_FOUND",
+  exit: EXIT.environment,
+  what: (image: string, message: string) => `The registry does not have ${image}: ${message}`,
+  next: "The tag may have moved on since it was resolved: run the command again.",
+  stateLeft: NOTHING_TOUCHED,
+});
+
+export const PULL_RATE_LIMITED = defineError({
+  code: "PULL_RATE_LIMITED",
+  exit: EXIT.environment,
+  what: (image: string, registry: string, message: string) =>
+    `${registry} allows no more pulls for now (${image}): ${message}`,
+  next: "Wait for the limit to pass, or log in: accounts have higher limits.",
+  stateLeft: NOTHING_TOUCHED,
+});
+
+export const PULL_NO_SPACE = defineError({
+  code: "PULL_NO_SPACE",
+  exit: EXIT.environment,
+  what: (image: string, message: string) =>
+    `The engine has no space left to pull ${image}: ${message}`,
+  next: "Make room where the engine keeps its images; `docker system df` shows what uses it.",
+  stateLeft: NOTHING_TOUCHED,
+});
+
+export const PULL_CUT_OFF = defineError({
+  code: "PULL_CUT_OFF",
+  exit: EXIT.environment,
+  what: (image: string, why: string) => `The download of ${image} broke off: ${why}`,
+  next: "It is tried again by the schedule; layers that are complete are kept.",
+  stateLeft: NOTHING_TOUCHED,
+});
+
+export const PULL_FAILED = defineError({
+  code: "PULL_FAILED",
+  exit: EXIT.environment,
+  what: (image: string, message: string) => `${image} could not be pulled: ${message}`,
+  next: "The engine's message names the cause; `pratique doctor` checks registry and credentials.",
+  stateLeft: NOTHING_TOUCHED,
+});
+
+export const EXEC_TIMEOUT = defineError({
+  code: "EXEC_TIMEOUT",
+  exit: EXIT.failed,
+  what: (program: string, timeoutMs: number, ended: boolean) =>
+    `${program} did not end within ${Math.round(timeoutMs / 1000)} s inside the container${
+      ended ? "; it was ended." : " and may still be running there."
+    }`,
+  next: "See what it was waiting for in the container's log, then run the command again.",
+  stateLeft: "The container runs on.",
+});
+
+export const EXEC_FAILED = defineError({
+  code: "EXEC_FAILED",
+  exit: EXIT.failed,
+  what: (program: string, why: string, ended: boolean) =>
+    `${program} inside the container could not be followed to its end: ${why}${
+      ended ? "" : "; it may still be running there"
+    }.`,
+  next: "The reason names the cause; run the command again.",
+  stateLeft: "The container runs on.",
+});
+
 // ---------------------------------------------------------------- state
 
 export const STATE_UNWRITABLE = defineError({

@@ -1,0 +1,49 @@
+import { startDeadline } from "./deadline.ts";
+import { readFrames } from "./frames.ts";
+import { type Call, engineAnswer, type Transport } from "./transport.ts";
+
+/** What is kept of the end, and how much is read at most to find it. */
+const MAX_KEPT_BYTES = 64 * 1024;
+const MAX_READ_BYTES = 16 * 1024 * 1024;
+
+/** The last lines that a container wrote; empty where its log driver cannot be read. */
+export async function logTail(
+  transport: Transport,
+  id: string,
+  options: { lines: number; isTerminal: boolean; timeoutMs: number },
+): Promise<string[]> {
+  const call: Call = {
+    method: "GET",
+    path: `/containers/${encodeURIComponent(id)}/logs`,
+    query: { stdout: "1", stderr: "1", tail: String(options.lines) },
+  };
+  const deadline = startDeadline({
+    totalMs: options.timeoutMs,
+    onTimeout: transport.timeout(call),
+  });
+  let kept = Buffer.alloc(0);
+  let readBytes = 0;
+  try {
+    const stream = await transport.stream(call, deadline);
+    // A terminal's log is one plain stream, without frames.
+    const chunks = options.isTerminal ? (stream as AsyncIterable<Buffer>) : payloads(stream);
+    for await (const chunk of chunks) {
+      kept = Buffer.concat([kept, chunk]).subarray(-MAX_KEPT_BYTES);
+      readBytes += chunk.length;
+      if (readBytes > MAX_READ_BYTES) break;
+    }
+  } catch (error) {
+    // 501: the log driver (none, syslog …) has nothing to read. That is an answer.
+    if (engineAnswer(error)?.status === 501) return [];
+    throw transport.explain(call, error, deadline);
+  } finally {
+    deadline.end();
+  }
+  const all = kept.toString("utf8").split(/\r?\n/);
+  if (all.at(-1) === "") all.pop();
+  return all.slice(-options.lines);
+}
+
+async function* payloads(stream: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  for await (const { chunk } of readFrames(stream)) yield chunk;
+}
