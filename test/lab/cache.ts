@@ -70,7 +70,9 @@ function folderOf(part: CachedPart): string {
 
 function isOf(part: CachedPart, name: string): boolean {
   if (name === `${part.name}.unfinished` || name === `${part.name}.scratch`) return true;
-  return name.startsWith(`${part.name}-`) && /^[0-9a-f]{12}$/.test(name.slice(part.name.length + 1));
+  return (
+    name.startsWith(`${part.name}-`) && /^[0-9a-f]{12}$/.test(name.slice(part.name.length + 1))
+  );
 }
 
 /** An exclusive transaction held open: the operating system frees it when its process dies. */

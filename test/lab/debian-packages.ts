@@ -101,7 +101,8 @@ function mirrorsOfStanzas(text: string): string[] {
   const mirrors: string[] = [];
   for (const stanza of text.replaceAll(/^#.*\n/gm, "").split(/\n\s*\n/)) {
     const field = (name: string) =>
-      new RegExp(`^${name}:(.*(?:\\n[ \\t].*)*)`, "im").exec(stanza)?.[1]?.trim().split(/\s+/) ?? [];
+      new RegExp(`^${name}:(.*(?:\\n[ \\t].*)*)`, "im").exec(stanza)?.[1]?.trim().split(/\s+/) ??
+      [];
     if (field("Enabled")[0]?.toLowerCase() === "no" || !field("Types").includes("deb")) continue;
     if (!field("Components").includes("main") || !field("Suites").some(isDebianSuite)) continue;
     mirrors.push(...field("URIs").slice(0, 1));

