@@ -38,7 +38,8 @@ export interface AddressFacts {
  * Places to try, best first; empty where nothing is known to lead there. A host that is neither a
  * container nor loopback is taken as it is.
  */
-export function findAddresses(endpoint: Endpoint, facts: AddressFacts): Address[] {
+export function findAddresses(endpoint: Endpoint, given: AddressFacts): Address[] {
+  const facts = { ...given, vantage: standpoint(given.vantage) };
   if (facts.named !== null) return addressesOf(endpoint, facts.named, facts.vantage);
   if (isLoopback(endpoint.host)) return addressesOfHost(endpoint, facts);
   return [{ host: endpoint.host, port: endpoint.port, via: "as configured" }];
@@ -74,8 +75,7 @@ function networkAddresses(container: ContainerInspect, vantage: Vantage, port: n
   if (vantage.kind === "container" && vantage.self.Id === container.Id) {
     return [{ host: "127.0.0.1", port, via: "the shared network namespace" }];
   }
-  const isIsolated = vantage.kind === "container" && !isOnHostNetwork(vantage.self);
-  const own = isIsolated ? networkIds(vantage.self) : null;
+  const own = vantage.kind === "container" ? networkIds(vantage.self) : null;
   return networksOf(container)
     .filter(({ id }) => own === null || own.has(id))
     .flatMap(({ name, settings }) =>
@@ -117,7 +117,7 @@ function addressesOfBinding({ hostIp, hostPort }: Binding, vantage: Vantage): Ad
   }
   // A port that is bound to loopback of the host can be reached from the host only.
   if (isLoopback(hostIp)) {
-    return standsOnHost(vantage) ? [{ host: hostIp, port: hostPort, via }] : [];
+    return vantage.kind === "host" ? [{ host: hostIp, port: hostPort, via }] : [];
   }
   return [{ host: hostIp, port: hostPort, via }];
 }
@@ -125,7 +125,7 @@ function addressesOfBinding({ hostIp, hostPort }: Binding, vantage: Vantage): Ad
 // ---------------------------------------------------------------- the host
 
 function addressesOfHost(endpoint: Endpoint, { vantage, checked }: AddressFacts): Address[] {
-  if (standsOnHost(vantage)) {
+  if (vantage.kind === "host") {
     return [{ host: endpoint.host, port: endpoint.port, via: "as configured" }];
   }
   const mapped = checked === null ? null : containerPortOf(checked, endpoint);
@@ -149,9 +149,7 @@ function containerPortOf(container: ContainerInspect, endpoint: Endpoint): numbe
 /** Ways from here to a port of the engine's host. */
 function hostAddresses(vantage: Vantage, port: number, via: string): Address[] {
   if (vantage.kind === "remote") return [{ host: vantage.host, port, via }];
-  if (vantage.kind === "host" || isOnHostNetwork(vantage.self)) {
-    return [{ host: "127.0.0.1", port, via }];
-  }
+  if (vantage.kind === "host") return [{ host: "127.0.0.1", port, via }];
   const gateways = networksOf(vantage.self).flatMap(({ settings }) => [
     text(settings.Gateway),
     text(settings.IPv6Gateway),
@@ -166,8 +164,9 @@ function hostAddresses(vantage: Vantage, port: number, via: string): Address[] {
     .map((host) => ({ host, port, via: `${via} through ${host}` }));
 }
 
-function standsOnHost(vantage: Vantage): boolean {
-  return vantage.kind === "host" || (vantage.kind === "container" && isOnHostNetwork(vantage.self));
+/** A container on the host network stands where the host stands. */
+function standpoint(vantage: Vantage): Vantage {
+  return vantage.kind === "container" && isOnHostNetwork(vantage.self) ? { kind: "host" } : vantage;
 }
 
 function isOnHostNetwork(container: ContainerInspect): boolean {
