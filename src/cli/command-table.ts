@@ -1,0 +1,194 @@
+import type { CommandSpec } from "./command.ts";
+
+const WAIT = {
+  flags: "--wait <duration>",
+  description: "wait this long for another run to end, e.g. 10m",
+};
+
+/** Every command, in the order of the help. */
+export const COMMANDS: readonly CommandSpec[] = [
+  {
+    name: "weekly",
+    summary: "the whole cycle over every watched container, queued ones included",
+    example: "pratique weekly --dry-run",
+    options: [
+      { flags: "--dry-run", description: "decide everything, put nothing in service" },
+      WAIT,
+    ],
+    load: () => import("./commands/weekly.ts"),
+  },
+  {
+    name: "retry",
+    summary: "scan what waits in the retry queue again; update what is clean now",
+    example: "pratique retry --wait 10m",
+    options: [WAIT],
+    load: () => import("./commands/retry.ts"),
+  },
+  {
+    name: "update",
+    arguments: "<container...>",
+    summary: "the cycle for these containers now",
+    example: "pratique update vaultwarden miniflux",
+    options: [
+      { flags: "--dry-run", description: "decide everything, put nothing in service" },
+      WAIT,
+    ],
+    load: () => import("./commands/update.ts"),
+  },
+  {
+    name: "check",
+    summary: "look for updates only; notifies once per digest",
+    example: "pratique check",
+    options: [WAIT],
+    load: () => import("./commands/check.ts"),
+  },
+  {
+    name: "scan",
+    arguments: "<container|image...>",
+    summary: "scan the candidate and show findings and the gate's decision; changes nothing",
+    example: "pratique scan vaultwarden --running",
+    options: [{ flags: "--running", description: "scan what runs now instead of the candidate" }],
+    load: () => import("./commands/scan.ts"),
+  },
+  {
+    name: "status",
+    summary: "every container: what runs, what would come, why it waits, last update, backups",
+    example: "pratique status",
+    load: () => import("./commands/status.ts"),
+  },
+  {
+    name: "explain",
+    arguments: "<container>",
+    summary: "every setting with its origin, and what an update would do, step by step",
+    example: "pratique explain postgres",
+    load: () => import("./commands/explain.ts"),
+  },
+  {
+    name: "health",
+    arguments: "<all|service...>",
+    summary: "run the routine checks of services",
+    example: "pratique health all",
+    load: () => import("./commands/health.ts"),
+  },
+  {
+    name: "rollback",
+    summary: "list image backups, or put a former image back in service",
+    example: "pratique rollback container vaultwarden 1",
+    subcommands: [
+      {
+        name: "list-containers",
+        alias: "list",
+        arguments: "[container]",
+        summary: "image backups, newest first",
+        example: "pratique rollback list-containers vaultwarden",
+        load: () => import("./commands/rollback-list.ts"),
+      },
+      {
+        name: "container",
+        arguments: "<container> [backup]",
+        summary: "back to backup number n (1, the newest, without one) or to a named image",
+        example: "pratique rollback container vaultwarden 1",
+        options: [WAIT],
+        load: () => import("./commands/rollback-container.ts"),
+      },
+    ],
+  },
+  {
+    name: "queue",
+    summary: "the retry queue: list, remove, approve",
+    example: 'pratique queue approve miniflux --reason "not reachable from outside" --expires 30d',
+    subcommands: [
+      {
+        name: "list",
+        summary: "what waits, since when and why",
+        example: "pratique queue list",
+        load: () => import("./commands/queue-list.ts"),
+      },
+      {
+        name: "remove",
+        arguments: "<container>",
+        summary: "take a container out of the queue",
+        example: "pratique queue remove miniflux",
+        load: () => import("./commands/queue-remove.ts"),
+      },
+      {
+        name: "approve",
+        arguments: "<container>",
+        summary: "let the waiting digest, or these CVE ids, pass the gate",
+        example:
+          'pratique queue approve miniflux --reason "not reachable from outside" --expires 30d',
+        options: [
+          { flags: "--reason <text>", description: "why, for everybody who reads it later" },
+          {
+            flags: "--expires <duration>",
+            description: "after this it no longer counts, e.g. 30d",
+          },
+          {
+            flags: "--cve <id...>",
+            description: "approve only these findings, for any digest of this container",
+          },
+        ],
+        load: () => import("./commands/queue-approve.ts"),
+      },
+    ],
+  },
+  {
+    name: "history",
+    arguments: "[container]",
+    summary: "past updates with phases, durations, downtime, findings fixed and new",
+    example: "pratique history vaultwarden --limit 5",
+    options: [{ flags: "--limit <count>", description: "how many to show (50)" }],
+    load: () => import("./commands/history.ts"),
+  },
+  {
+    name: "recover",
+    summary: "finish or roll back what a crash interrupted",
+    example: "pratique recover",
+    options: [WAIT],
+    load: () => import("./commands/recover.ts"),
+  },
+  {
+    name: "doctor",
+    summary: "check everything that a run needs; one line each, with the fix",
+    example: "pratique doctor",
+    load: () => import("./commands/doctor.ts"),
+  },
+  {
+    name: "notify",
+    summary: "messages",
+    example: "pratique notify test",
+    subcommands: [
+      {
+        name: "test",
+        summary: "send one message and prove that the server has it",
+        example: "pratique notify test",
+        load: () => import("./commands/notify-test.ts"),
+      },
+    ],
+  },
+  {
+    name: "config",
+    summary: "check or print the configuration",
+    example: "pratique config check",
+    subcommands: [
+      {
+        name: "check",
+        summary: "report every problem with its line",
+        example: "pratique config check --config pratique.yaml",
+        load: () => import("./commands/config-check.ts"),
+      },
+      {
+        name: "print",
+        summary: "the effective configuration with origins; secrets are hidden",
+        example: "pratique config print",
+        load: () => import("./commands/config-print.ts"),
+      },
+      {
+        name: "schema",
+        summary: "the JSON schema of the configuration file, for editors",
+        example: "pratique config schema > pratique.schema.json",
+        load: () => import("./commands/config-schema.ts"),
+      },
+    ],
+  },
+];

@@ -1,0 +1,85 @@
+/** Configuration and context of one invocation, made when a command first asks for them. */
+import type { LoadedConfig } from "../config/load.ts";
+import { CONFIG_INVALID, CONFIG_UNREADABLE } from "../errors.ts";
+import type { Progress } from "../update/outcome.ts";
+import { Secret } from "../values/secret.ts";
+import type { Procedures, WiredContext } from "./procedures.ts";
+
+export interface Session {
+  /** Throws CONFIG_UNREADABLE or CONFIG_INVALID with all problems. */
+  loadConfig(): Promise<LoadedConfig>;
+  /** Opens state and adapters; closed by `close`. */
+  openContext(options?: { progress?: Progress; stop?: AbortSignal }): Promise<WiredContext>;
+  procedures(): Promise<Procedures>;
+  close(): Promise<void>;
+}
+
+export interface SessionOptions {
+  configPath: string | undefined;
+  environment: NodeJS.ProcessEnv;
+  workingFolder: string;
+  /** Filled with the configuration's secrets, so that no error shows one. */
+  secrets: Set<string>;
+}
+
+/** A session that has loaded nothing yet. */
+export function newSession(options: SessionOptions): Session {
+  let loaded: LoadedConfig | null = null;
+  let context: WiredContext | null = null;
+
+  async function loadConfig(): Promise<LoadedConfig> {
+    loaded ??= await readConfig(options);
+    return loaded;
+  }
+
+  return {
+    loadConfig,
+    openContext: async ({ progress, stop } = {}) => {
+      const { config } = await loadConfig();
+      const { wire } = await import("./procedures.ts");
+      context = await wire({
+        config,
+        progress: progress ?? (() => {}),
+        stop: stop ?? new AbortController().signal,
+      });
+      return context;
+    },
+    procedures: async () => {
+      const { loadProcedures } = await import("./procedures.ts");
+      return await loadProcedures();
+    },
+    close: async () => {
+      await context?.close();
+    },
+  };
+}
+
+async function readConfig(options: SessionOptions): Promise<LoadedConfig> {
+  const [{ loadConfig }, { readFileSync }] = await Promise.all([
+    import("../config/load.ts"),
+    import("node:fs"),
+  ]);
+  const result = loadConfig({
+    path: options.configPath,
+    environment: options.environment,
+    workingFolder: options.workingFolder,
+    readFile: (path) => readFileSync(path, "utf8"),
+  });
+  if (result.ok) {
+    collectSecrets(result.config, options.secrets);
+    return result;
+  }
+  if (result.kind === "unreadable") throw CONFIG_UNREADABLE(result.file, result.why);
+  const { formatProblem } = await import("../config/problems.ts");
+  throw CONFIG_INVALID(
+    result.file,
+    result.problems.map((problem) => formatProblem(result.file, problem)),
+  );
+}
+
+function collectSecrets(value: unknown, secrets: Set<string>): void {
+  if (value instanceof Secret) secrets.add(value.reveal());
+  else if (typeof value === "object" && value !== null) {
+    for (const inner of Object.values(value)) collectSecrets(inner, secrets);
+  }
+}
