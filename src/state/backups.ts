@@ -1,24 +1,9 @@
 // Invariants: slots of a container are 1 (newest) to n without a gap; a tag is one backup's only.
+import type { ImageBackup } from "../policy/retention.ts";
 import type { ContainerInspect } from "../ports.ts";
-import type { Digest } from "../values/digest.ts";
 import { digestOrNull, jsonOf, numberOf, textOf } from "./columns.ts";
 import { invariant } from "./invariant.ts";
 import type { Row, State } from "./state.ts";
-
-/** A former running image that a local tag keeps. */
-export interface ImageBackup {
-  container: string;
-  /** 1 is the newest. */
-  slot: number;
-  /** `localhost/backup/<container>:backup-<slot>`. */
-  tag: string;
-  imageId: string;
-  digest: Digest | null;
-  reference: string;
-  createdAtMs: number;
-  /** The container as it was; holds its environment, so it never leaves this file. */
-  inspect: ContainerInspect;
-}
 
 /** Image backups by container and slot, newest first. */
 export function listBackups(state: State, container?: string): ImageBackup[] {

@@ -1,0 +1,109 @@
+import type { ContainerInspect } from "../ports.ts";
+import type { Digest } from "../values/digest.ts";
+import { backupTag } from "./backup-names.ts";
+
+/** A former running image that a local tag keeps. */
+export interface ImageBackup {
+  container: string;
+  /** 1 is the newest. */
+  slot: number;
+  /** `localhost/backup/<container>:backup-<slot>`. */
+  tag: string;
+  imageId: string;
+  digest: Digest | null;
+  reference: string;
+  createdAtMs: number;
+  /** The container as it was; holds its environment, so it is never shown. */
+  inspect: ContainerInspect;
+}
+
+/** Point `repository:tag` at the image; null takes the tag away. */
+export interface TagMove {
+  repository: string;
+  tag: string;
+  imageId: string | null;
+}
+
+/** A change of a container's backups: what to tag, what the record is then, and the way back. */
+export interface BackupRotation {
+  container: string;
+  before: readonly ImageBackup[];
+  /** The record once the moves are made, the ones to drop included. */
+  after: readonly ImageBackup[];
+  /** Beyond `keep`: untagged in clean-up, after commit only. */
+  dropped: readonly ImageBackup[];
+  /**
+   * In this order an image has its new tag before its old one is given to another (the running
+   * image apart, which its container keeps). An image that somebody removed cannot be tagged:
+   * leave that move out.
+   */
+  moves: readonly TagMove[];
+  /** Takes the moves back, so that failed attempts never push good images out. */
+  undo: readonly TagMove[];
+}
+
+/**
+ * Puts the running image at slot 1 and moves older ones down. Nothing moves when it is at slot 1
+ * already; an image that is further down comes up and leaves its place.
+ */
+export function rotateBackups(
+  before: readonly ImageBackup[],
+  running: Omit<ImageBackup, "slot" | "tag">,
+  keep: number,
+): BackupRotation {
+  const older = before.filter(({ imageId }) => imageId !== running.imageId);
+  const after = renumber([{ ...running, slot: 1, tag: "" }, ...older]);
+  return {
+    container: running.container,
+    before,
+    after,
+    dropped: after.slice(Math.max(1, keep)),
+    moves: tagMoves(running.container, before, after, "down"),
+    undo: tagMoves(running.container, after, before, "up"),
+  };
+}
+
+/** The record after clean-up, when the dropped ones are untagged. */
+export function keptBackups({ after, dropped }: BackupRotation): ImageBackup[] {
+  return after.slice(0, after.length - dropped.length);
+}
+
+/** Takes one backup out (its image is gone for good) and closes the gap. */
+export function withoutBackup(before: readonly ImageBackup[], slot: number): BackupRotation | null {
+  const gone = before.find((backup) => backup.slot === slot);
+  if (gone === undefined) return null;
+  const after = renumber(before.filter((backup) => backup !== gone));
+  return {
+    container: gone.container,
+    before,
+    after,
+    dropped: [],
+    moves: tagMoves(gone.container, before, after, "up"),
+    undo: tagMoves(gone.container, after, before, "down"),
+  };
+}
+
+function renumber(backups: readonly ImageBackup[]): ImageBackup[] {
+  return backups.map((backup, index) => ({
+    ...backup,
+    slot: index + 1,
+    tag: backupTag(backup.container, index + 1).join(":"),
+  }));
+}
+
+/** Images that move down are tagged from the highest slot on, images that move up from the lowest. */
+function tagMoves(
+  container: string,
+  from: readonly ImageBackup[],
+  to: readonly ImageBackup[],
+  direction: "up" | "down",
+): TagMove[] {
+  const moves: TagMove[] = [];
+  for (let slot = 1; slot <= Math.max(from.length, to.length); slot += 1) {
+    const imageId = to[slot - 1]?.imageId ?? null;
+    if (imageId === (from[slot - 1]?.imageId ?? null)) continue;
+    const [repository, tag] = backupTag(container, slot);
+    moves.push({ repository, tag, imageId });
+  }
+  return direction === "down" ? moves.reverse() : moves;
+}
