@@ -29,9 +29,9 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
   isOpen = true;
   const programs = findPrograms();
   await runProgram(programs.busybox, ["ip", "link", "set", "lo", "up"]);
-  const run = process.env.PRATIQUE_LAB_RUN ?? "";
-  const dir = mkdtempSync(join(tmpdir(), `pratique-lab-${run}-`));
-  const cgroup = basename(dir);
+  // Short, because the paths of sockets below it are limited to 108 bytes.
+  const dir = mkdtempSync(join(tmpdir(), "lab-"));
+  const cgroup = labCgroup(dir);
   const servers = {
     engine: createEngine({
       dir: join(dir, "engine"),
@@ -77,6 +77,11 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
     },
     [Symbol.asyncDispose]: takeDown,
   };
+}
+
+/** cgroups are not private: the name tells whose they are. */
+export function labCgroup(dir: string): string {
+  return `pratique-lab-${process.env.PRATIQUE_LAB_RUN}-${basename(dir)}`;
 }
 
 /** Engines rewrite bridges and firewall rules: never let one do that to the machine. */

@@ -47,7 +47,7 @@ export function cgroupFolders(name: string): string[] {
     .map((hierarchy) => join(CGROUP_ROOT, hierarchy, name));
 }
 
-function foldersIn(folder: string): string[] {
+export function foldersIn(folder: string): string[] {
   return readdirSync(folder, { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
     .map((entry) => entry.name);

@@ -1,0 +1,103 @@
+/**
+ * Runs the tests: `node test/run.ts [--only-unit] [FILE or PATTERN]...`
+ *
+ * Every file is a process of its own; files below test/<folder>/ also get network, mounts and
+ * processes of their own (test/lab/enter). Fails too when a test leaves something on the machine.
+ */
+import { randomBytes } from "node:crypto";
+import { globSync, mkdtempSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, relative, resolve } from "node:path";
+import { run } from "node:test";
+import { spec } from "node:test/reporters";
+import { watchLeftovers } from "./lab/leftovers.ts";
+import { prepareLab } from "./lab/prepare.ts";
+
+const CHECKOUT = resolve(import.meta.dirname, "..");
+const UNIT_PATTERNS = ["src/**/*.test.ts", "test/*.test.ts"];
+const LAB_PATTERNS = ["test/*/**/*.test.ts"];
+const FILE_TIMEOUT_MS = 10 * 60_000;
+/** Each lab keeps about one core busy. */
+const FILES_AT_A_TIME = 2;
+
+async function main(args: readonly string[]): Promise<number> {
+  const files = selectFiles(args);
+  if (files.length === 0) {
+    console.error(`No test file matches: ${args.join(" ")}`);
+    return 2;
+  }
+  if (files.some(needsLab)) await prepareLab((line) => console.log(line));
+
+  const mark = randomBytes(4).toString("hex");
+  const temporaryFolder = mkdtempSync(join(tmpdir(), "pratique-"));
+  const leftovers = watchLeftovers(mark, temporaryFolder);
+  process.env.TMPDIR = temporaryFolder;
+  process.env.NODE_COMPILE_CACHE = join(temporaryFolder, "node-compile-cache");
+  process.env.PRATIQUE_LAB_RUN = mark;
+  process.env.PRATIQUE_CHECKOUT = CHECKOUT;
+  process.env.PRATIQUE_NODE = process.execPath;
+  // node:test starts each file with this program.
+  process.execPath = join(CHECKOUT, "test", "lab", "run-test-file");
+
+  const interrupted = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+    process.once(signal, () => interrupted.abort());
+  }
+  try {
+    const counts = await runFiles(files, interrupted.signal);
+    const left = await leftovers.find();
+    for (const each of left) console.error(`Left behind by a test: ${each}`);
+    const failed = counts.failed + left.length;
+    console.log(`\n${counts.passed} passed, ${failed} failed, ${counts.skipped} skipped`);
+    return failed > 0 || interrupted.signal.aborted ? 1 : 0;
+  } finally {
+    leftovers.remove();
+  }
+}
+
+interface Counts {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+
+async function runFiles(files: string[], signal: AbortSignal): Promise<Counts> {
+  const events = run({
+    files,
+    concurrency: FILES_AT_A_TIME,
+    timeout: FILE_TIMEOUT_MS,
+    signal,
+  });
+  const counts: Counts = { passed: 0, failed: 0, skipped: 0 };
+  events.on("test:summary", ({ file, counts: total }) => {
+    if (file !== undefined) return; // The last one counts all files.
+    counts.passed = total.passed;
+    counts.failed = total.tests - total.passed - total.skipped - total.todo;
+    counts.skipped = total.skipped + total.todo;
+  });
+  for await (const text of events.compose(spec)) process.stdout.write(text);
+  return counts;
+}
+
+function selectFiles(args: readonly string[]): string[] {
+  const isUnitOnly = args.includes("--only-unit");
+  const wanted = args.filter((arg) => arg !== "--only-unit");
+  const defaults = isUnitOnly ? UNIT_PATTERNS : [...UNIT_PATTERNS, ...LAB_PATTERNS];
+  const patterns = wanted.length > 0 ? wanted.map(toPattern) : defaults;
+  const files = patterns.flatMap((pattern) => globSync(pattern, { cwd: CHECKOUT }).sort());
+  const unique = [...new Set(files.map((file) => resolve(CHECKOUT, file)))];
+  return isUnitOnly ? unique.filter((file) => !needsLab(file)) : unique;
+}
+
+/** A folder stands for its test files. */
+function toPattern(arg: string): string {
+  const stats = statSync(resolve(CHECKOUT, arg), { throwIfNoEntry: false });
+  return stats?.isDirectory() ? join(arg, "**/*.test.ts") : arg;
+}
+
+/** The same rule as in test/lab/run-test-file. */
+function needsLab(file: string): boolean {
+  return /^test\/[^/]+\//.test(relative(CHECKOUT, file));
+}
+
+process.exitCode = await main(process.argv.slice(2));
