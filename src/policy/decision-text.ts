@@ -4,7 +4,6 @@ import type {
   AppliedApproval,
   Blocker,
   Comparison,
-  Decision,
   HoldReason,
   SeverityCounts,
 } from "./decision.ts";
@@ -22,12 +21,24 @@ export function blockersText(blockers: readonly Blocker[]): string {
     .join("; ");
 }
 
-/** `running: 14 HIGH; candidate: 3 HIGH; 0 new, 11 fixed`. */
+/** `running: 14 HIGH, candidate: 3 HIGH, 11 fixed, 0 new`. */
 export function comparisonText(comparison: Comparison): string {
   const candidate = `candidate: ${countsText(comparison.candidate)}`;
-  if (comparison.running === null) return `running: not scanned; ${candidate}`;
-  const change = `${comparison.new.length} new, ${comparison.fixed.length} fixed`;
-  return `running: ${countsText(comparison.running)}; ${candidate}; ${change}`;
+  if (comparison.running === null) return `running: not scanned, ${candidate}`;
+  const change = `${comparison.fixed.length} fixed, ${comparison.new.length} new`;
+  return `running: ${countsText(comparison.running)}, ${candidate}, ${change}`;
+}
+
+/**
+ * Whether what runs has more of the worst severity in which the two differ: then keeping it is the
+ * greater risk, and the operator should see that (DESIGN section 7).
+ */
+export function isKeepingWorse({ running, candidate }: Comparison): boolean {
+  if (running === null) return false;
+  const worst = (["CRITICAL", "HIGH"] as const).find(
+    (severity) => running[severity] !== candidate[severity],
+  );
+  return worst !== undefined && running[worst] > candidate[worst];
 }
 
 /** `1 CRITICAL, 14 HIGH`; `no findings`. */
@@ -75,26 +86,4 @@ const HOLDS: Record<HoldReason, string> = {
 /** What a hold is about, in words. */
 export function holdText(reason: HoldReason): string {
   return HOLDS[reason];
-}
-
-/** One line about a decision: what it is and why. */
-export function decisionText(decision: Decision): string {
-  switch (decision.kind) {
-    case "pass":
-      return ["passes", ...decision.approvals.map(approvalText)].join("; ");
-    case "warn":
-      return [
-        `passes, with ${idsText(decision.named)}`,
-        ...decision.approvals.map(approvalText),
-      ].join("; ");
-    case "block": {
-      const { blockers, comparison, expiredApprovals } = decision;
-      const parts = [`blocked by ${blockersText(blockers)}`];
-      if (comparison !== null) parts.push(comparisonText(comparison));
-      if (expiredApprovals.length > 0) parts.push("an approval has expired");
-      return parts.join("; ");
-    }
-    case "hold":
-      return `held: ${holdText(decision.reason)}: ${decision.why}`;
-  }
 }

@@ -6,15 +6,14 @@ import { logFolder } from "./audit-log.ts";
 import { reportFolder } from "./scan-reports.ts";
 import type { State } from "./state.ts";
 
-const DAY_MS = 24 * 3_600_000;
-
+/** `retention:` of the configuration, ages in milliseconds. */
 export interface KeepState {
-  logDays: number;
-  reportDays: number;
-  historyDays: number;
+  logsMs: number;
+  reportsMs: number;
 }
 
-export const KEEP_STATE: KeepState = { logDays: 90, reportDays: 90, historyDays: 730 };
+/** Rows are small, and history is what an operator looks back at: two years. */
+const KEEP_HISTORY_MS = 730 * 24 * 3_600_000;
 
 export interface RemovedState {
   logs: number;
@@ -23,12 +22,12 @@ export interface RemovedState {
 }
 
 /** Removes old logs, reports and rows. A file that cannot be removed is reported, not an error. */
-export function removeOldState(state: State, keep: KeepState = KEEP_STATE): RemovedState {
+export function removeOldState(state: State, keep: KeepState): RemovedState {
   const now = state.now();
   return {
-    logs: removeLogs(state, now - keep.logDays * DAY_MS),
-    reports: removeReports(state, now - keep.reportDays * DAY_MS),
-    rows: removeRows(state, now - keep.historyDays * DAY_MS, now - keep.reportDays * DAY_MS),
+    logs: removeLogs(state, now - keep.logsMs),
+    reports: removeReports(state, now - keep.reportsMs),
+    rows: removeRows(state, now - KEEP_HISTORY_MS, now - keep.reportsMs),
   };
 }
 

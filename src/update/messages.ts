@@ -7,6 +7,7 @@ import {
   comparisonText,
   holdText,
   idsText,
+  isKeepingWorse,
 } from "../policy/decision-text.ts";
 import type { NewMessage } from "../state/outbox.ts";
 import { redactText } from "../state/redact.ts";
@@ -165,18 +166,14 @@ function blockedBody(event: Extract<UpdateEvent, { event: "update-blocked" }>): 
   const { blockers, comparison, expiredApprovals } = event.decision;
   const lines = [`blocked - ${event.reference}: ${blockersText(blockers)}`];
   if (comparison !== null) lines.push(comparisonText(comparison));
-  if (comparison !== null && isBetter(comparison)) {
-    lines.push("The candidate brings nothing new: keeping what runs is the greater risk.");
+  if (comparison !== null && isKeepingWorse(comparison)) {
+    lines.push("What runs now is worse than the candidate: not updating is the greater risk.");
   }
   for (const approval of expiredApprovals) lines.push(`expired: ${approvalText(approval)}`);
   if (blockers.every(({ rule }) => rule !== "denied-image")) {
     lines.push(`To let it pass: pratique queue approve ${event.container} --reason TEXT`);
   }
   return lines.join("\n");
-}
-
-function isBetter({ running, fixed, new: added }: Comparison): boolean {
-  return running !== null && added.length === 0 && fixed.length > 0;
 }
 
 function successBody(event: Extract<UpdateEvent, { event: "update-success" }>): string {
