@@ -2,7 +2,8 @@ import type { Digest } from "../values/digest.ts";
 
 /**
  * Trivy releases that carried malware in March 2026 (GHSA-69fq-xp46-6x23, CVE-2026-33634). They
- * are refused for use and as candidates. `facts/trivy.md` section 11 has the sources.
+ * are refused for use and as candidates. Sources: the advisory and the public discussions
+ * aquasecurity/trivy#10265 and #10425.
  */
 const DENIED_VERSIONS: ReadonlySet<string> = new Set(["0.69.4", "0.69.5", "0.69.6"]);
 

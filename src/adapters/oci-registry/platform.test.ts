@@ -19,16 +19,11 @@ test("takes arm64 and arm64/v8 as the same, in both directions", () => {
   assert.equal(choosePlatform([offer("amd64"), offer("arm64")], engine("arm64", "v8")), 1);
 });
 
-test("knows the kernel's names of processors", () => {
-  assert.equal(choosePlatform([offer("arm64"), offer("amd64")], engine("x86_64")), 1);
-  assert.equal(choosePlatform([offer("amd64"), offer("arm64")], engine("aarch64")), 1);
-});
-
 test("takes the best variant that runs, whatever the order of the index", () => {
   const index = [offer("arm", "v5"), offer("arm", "v6"), offer("arm", "v7")];
   assert.equal(choosePlatform(index, engine("arm", "v7")), 2);
   assert.equal(choosePlatform(index, engine("arm", "v6")), 1);
-  assert.equal(choosePlatform(index, engine("armv6l")), 1);
+  assert.equal(choosePlatform(index, engine("arm")), 2);
   assert.equal(choosePlatform([offer("amd64", "v3"), offer("amd64")], engine("amd64")), 1);
 });
 
