@@ -134,6 +134,11 @@ function addressesOfHost(endpoint: Endpoint, { vantage, checked }: AddressFacts)
   return [...direct, ...hostAddresses(vantage, endpoint.port, "the host")];
 }
 
+/** Whether a loopback endpoint is a port that this container publishes on the host. */
+export function publishes(container: ContainerInspect, endpoint: Endpoint): boolean {
+  return isLoopback(endpoint.host) && containerPortOf(container, endpoint) !== null;
+}
+
 /** The port inside the container that is published as this port of the host. */
 function containerPortOf(container: ContainerInspect, endpoint: Endpoint): number | null {
   const ports = (container.NetworkSettings.Ports ?? {}) as JsonObject;

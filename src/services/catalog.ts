@@ -1,9 +1,41 @@
 import type { CheckName } from "../config/names.ts";
 import { parseImageReference } from "../values/image-reference.ts";
+import { atuin } from "./atuin.ts";
+import { beszel } from "./beszel.ts";
 import type { ServiceDefinition } from "./define-service.ts";
+import { diun } from "./diun.ts";
 import { generic } from "./generic.ts";
+import { hedgedoc } from "./hedgedoc.ts";
+import { immich } from "./immich.ts";
+import { jellyfin } from "./jellyfin.ts";
+import { keepalived } from "./keepalived.ts";
+import { miniflux } from "./miniflux.ts";
+import { ntfy } from "./ntfy.ts";
+import { pihole } from "./pihole.ts";
+import { postgres } from "./postgres.ts";
+import { spendspentspent } from "./spendspentspent.ts";
+import { transmission } from "./transmission.ts";
+import { trivy } from "./trivy.ts";
+import { vaultwarden } from "./vaultwarden.ts";
 
-const PRESETS: readonly ServiceDefinition[] = [generic];
+const PRESETS: readonly ServiceDefinition[] = [
+  generic,
+  atuin,
+  beszel,
+  diun,
+  hedgedoc,
+  immich,
+  jellyfin,
+  keepalived,
+  miniflux,
+  ntfy,
+  pihole,
+  postgres,
+  spendspentspent,
+  transmission,
+  trivy,
+  vaultwarden,
+];
 
 export interface ChosenPreset {
   preset: ServiceDefinition;
@@ -30,4 +62,9 @@ export function choosePreset(check: CheckName | null, image: string): ChosenPres
 
 function presetNamed(check: CheckName): ServiceDefinition {
   return PRESETS.find(({ name }) => name === check) ?? generic;
+}
+
+/** Every preset's name, for the test that each has its page and its integration test. */
+export function presetNames(): readonly CheckName[] {
+  return PRESETS.map(({ name }) => name);
 }

@@ -1,6 +1,8 @@
 import type { CheckName } from "../config/names.ts";
+import { publishes } from "./address.ts";
 import { type Check, type CheckContext, containerName } from "./checks/check.ts";
 import { containerFacts } from "./container-facts.ts";
+import { endpointOfUrl } from "./locate.ts";
 
 /** What pratique knows of one product. */
 export interface ServiceDefinition {
@@ -41,6 +43,16 @@ export interface PortSources {
 export function baseUrl(context: CheckContext, sources: PortSources): string {
   if (context.settings.url !== null) return context.settings.url.replace(/\/+$/, "");
   return `http://${containerName(context.container)}:${listenPort(context, sources)}`;
+}
+
+/** Whether an address of the configuration (ntfy, Trivy) is the container under check. */
+export function isServerOf(url: string, { settings, container }: CheckContext): boolean {
+  if (settings.url !== null && URL.parse(settings.url)?.origin === URL.parse(url)?.origin) {
+    return true;
+  }
+  const endpoint = endpointOfUrl(url);
+  if (endpoint === null) return false;
+  return endpoint.host === containerName(container) || publishes(container, endpoint);
 }
 
 /** From the container's variables, else the default, else the only port that it exposes. */

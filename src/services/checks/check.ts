@@ -7,7 +7,7 @@ import type { Redact } from "../evidence.ts";
 export const PROBE_TIMEOUT_MS = 5000;
 
 /** What the checks of one service may use. */
-export interface CheckDeps extends Pick<Ports, "engine" | "probes" | "clock"> {
+export interface CheckDeps extends Pick<Ports, "engine" | "probes" | "clock" | "scanner"> {
   vantage: Vantage;
   config: Pick<Config, "host" | "notify" | "scanner" | "services" | "health" | "critical">;
 }

@@ -70,6 +70,17 @@ export function expecting(status: readonly number[], contains: string | null): J
   };
 }
 
+/** Expects 2xx and exactly this text, white space around it aside. */
+export function expectingText(expected: string): Judge {
+  return ({ status, body }) => {
+    if (status < 200 || status > 299) return "expected 2xx";
+    const said = body.trim();
+    return said === expected
+      ? null
+      : `expected ${expected}, got ${JSON.stringify(said.slice(0, 80))}`;
+  };
+}
+
 /** Expects 2xx and a JSON object or array that `isRight` accepts. */
 export function expectingJson(isRight: (body: unknown) => string | null): Judge {
   return (answer) => {

@@ -1,0 +1,53 @@
+import type { ContainerInspect } from "../../ports.ts";
+import { containerFacts } from "../container-facts.ts";
+import { type CheckContext, type Outcome, unhealthy } from "./check.ts";
+import { runInside } from "./exec.ts";
+
+/** The server gives up before the probe does, so that nothing stays running in it. */
+const STATEMENT_TIMEOUT_MS = 4000;
+const CONNECT_TIMEOUT_S = 4;
+
+export interface SqlQuery {
+  /** The PostgreSQL container; its own client is used, so that versions always fit. */
+  container: ContainerInspect;
+  /** Null: as the container's POSTGRES_USER says. */
+  user: string | null;
+  database: string;
+  sql: string;
+}
+
+/** Runs one statement by the container's own psql; rows as text, columns divided by `|`. */
+export async function querySql(
+  context: CheckContext,
+  query: SqlQuery,
+): Promise<{ kind: "rows"; rows: string[] } | { kind: "lost"; outcome: Outcome }> {
+  const user = query.user ?? superuserOf(query.container);
+  const command = ["psql", "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1"];
+  const ran = await runInside(
+    { ...context, container: query.container },
+    [...command, "-U", user, "-d", query.database, "-c", query.sql],
+    { env: clientEnvironment(query.container) },
+  );
+  if (ran.kind === "lost") return ran;
+  const { exitCode, stdout, stderr } = ran.result;
+  if (exitCode === 0) return { kind: "rows", rows: stdout.split("\n").filter((row) => row !== "") };
+  const said = stderr.trim().split("\n")[0] ?? "";
+  return {
+    kind: "lost",
+    outcome: unhealthy(`psql ${query.database}: exit code ${exitCode}, ${said}`),
+  };
+}
+
+/** The superuser that the official image was told to make. */
+export function superuserOf(container: ContainerInspect): string {
+  return containerFacts(container).variables.get("POSTGRES_USER") ?? "postgres";
+}
+
+function clientEnvironment(container: ContainerInspect): string[] {
+  const password = containerFacts(container).variables.get("POSTGRES_PASSWORD");
+  return [
+    `PGCONNECT_TIMEOUT=${CONNECT_TIMEOUT_S}`,
+    `PGOPTIONS=-c statement_timeout=${STATEMENT_TIMEOUT_MS}`,
+    ...(password === undefined ? [] : [`PGPASSWORD=${password}`]),
+  ];
+}
