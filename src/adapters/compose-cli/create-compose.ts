@@ -1,0 +1,240 @@
+import { constants } from "node:fs";
+import { access } from "node:fs/promises";
+import { isAbsolute, join } from "node:path";
+import type { Compose, ComposeProject, DryRun } from "../../ports.ts";
+import { OPERATION_MARK } from "../system/processes.ts";
+import { type ProgramResult, runProgram } from "../system/run-program.ts";
+import { judgeDryRun } from "./dry-run-output.ts";
+import { failureText } from "./failure-text.ts";
+
+export interface ComposeOptions {
+  /** The engine that pratique itself speaks to. */
+  endpoint: string;
+  /** PEM files for a tcp endpoint. */
+  tls?: { ca: string; cert: string; key: string } | null;
+  /** Argument vector before compose's own arguments. */
+  command?: readonly string[];
+  /** Where the few inherited variables come from. */
+  environment?: Readonly<Record<string, string | undefined>>;
+}
+
+/** All that compose gets of our environment: no secret of pratique is in any of these. */
+const INHERITED = ["PATH", "HOME", "DOCKER_CONFIG", "SSH_AUTH_SOCK", "TMPDIR"];
+/** Reading files and asking the engine: seconds, also on a slow machine. */
+const READ_TIMEOUT_MS = 2 * 60_000;
+const MODEL_BYTES = 16 * 1024 * 1024;
+/** `--progress json`. */
+const JSON_PROGRESS = "2.29.0";
+/** Before it `--no-deps` changed the hash of every service that has dependencies (compose#12069). */
+const HASH_WITHOUT_DEPENDENCIES = "2.29.3";
+
+const UP = ["up", "--detach", "--no-deps", "--no-build", "--pull", "never"];
+
+/** Docker Compose through its own program, started with argument arrays. */
+export function createCompose(options: ComposeOptions): Compose {
+  const command = options.command ?? ["docker", "compose"];
+  const environment = childEnvironment(options);
+  const [program = "docker", ...prefix] = withTls(command, options.tls ?? null);
+  let known: Promise<string | null> | null = null;
+
+  const run = (
+    composeArguments: readonly string[],
+    how: { folder?: string; timeoutMs?: number; operationId?: string } = {},
+  ) =>
+    runProgram(program, [...prefix, ...composeArguments], {
+      environment:
+        how.operationId === undefined
+          ? environment
+          : { ...environment, [OPERATION_MARK]: how.operationId },
+      timeoutMs: how.timeoutMs ?? READ_TIMEOUT_MS,
+      maxOutputBytes: MODEL_BYTES,
+      folder: how.folder,
+    });
+  const runFor = (
+    project: ComposeProject,
+    composeArguments: readonly string[],
+    how: { timeoutMs?: number; operationId?: string } = {},
+  ) =>
+    run([...projectArguments(project), ...composeArguments], {
+      ...how,
+      ...(project.workingFolder === "" ? {} : { folder: project.workingFolder }),
+    });
+
+  const version = async () => {
+    known ??= run(["version", "--short"]).then(versionIn);
+    const answer = await known;
+    // A plugin that is not there may be installed while the daemon runs.
+    if (answer === null) known = null;
+    return answer;
+  };
+
+  const dryRunOf = async (
+    project: ComposeProject,
+    services: readonly string[],
+  ): Promise<DryRun> => {
+    const isJson = isAtLeast(await version(), JSON_PROGRESS);
+    const global = isJson ? ["--progress", "json"] : ["--ansi", "never"];
+    const result = await runFor(project, [...global, "--dry-run", ...UP, ...services]);
+    const failure = failureOf(result);
+    if (failure !== null || result.kind !== "exited") {
+      return { kind: "unreadable", why: failure ?? "compose did not end by itself" };
+    }
+    return judgeDryRun(`${result.stdout}\n${result.stderr}`, services.length);
+  };
+
+  /**
+   * What to name in `up`. `--no-deps` takes the dependencies that are not named out of the service:
+   * its `depends_on` label becomes empty, and before 2.29.3 its hash changes, so that the next plain
+   * `up` recreates it (I9, I10). Naming them all avoids both, as long as `up` would leave them
+   * alone; finished one-shot dependencies would be started again.
+   */
+  const selectionFor = async (
+    project: ComposeProject,
+    services: readonly string[],
+  ): Promise<readonly string[]> => {
+    const dependencies = await dependenciesOf(services, () =>
+      runFor(project, ["config", "--format", "json"]),
+    );
+    if (dependencies.length === 0) return services;
+    const all = [...services, ...dependencies];
+    if (!isAtLeast(await version(), HASH_WITHOUT_DEPENDENCIES)) return all;
+    const alone = await dryRunOf(project, dependencies);
+    return alone.kind === "no-change" ? all : services;
+  };
+
+  return {
+    version,
+    async firstUnreadable(project) {
+      const { workingFolder } = project;
+      if (project.files.length === 0) return "compose file (the container's labels name none)";
+      const paths = [workingFolder, ...project.files, ...project.environmentFiles];
+      for (const path of paths) {
+        const full = isAbsolute(path) ? path : join(workingFolder, path);
+        if (!(await isReadable(full))) return path;
+      }
+      return null;
+    },
+    async dryRun(project, services) {
+      return await dryRunOf(project, await selectionFor(project, services));
+    },
+    async configHash(project) {
+      const result = await runFor(project, ["config", "--hash", project.service]);
+      if (result.kind !== "exited" || result.exitCode !== 0) return null;
+      const line = result.stdout.split("\n").find((row) => row.startsWith(`${project.service} `));
+      return line?.slice(project.service.length + 1).trim() || null;
+    },
+    async up(project, services, { operationId, timeoutMs }) {
+      const selection = await selectionFor(project, services);
+      const result = await runFor(project, ["--ansi", "never", ...UP, ...selection], {
+        operationId,
+        timeoutMs,
+      });
+      const failure = failureOf(result);
+      return failure === null ? { kind: "done" } : { kind: "failed", why: failure };
+    },
+  };
+}
+
+/** The same project, seen from the same place: global options are repeated with every command. */
+function projectArguments(project: ComposeProject): string[] {
+  return [
+    "--project-name",
+    project.project,
+    "--project-directory",
+    project.workingFolder,
+    ...project.files.flatMap((file) => ["--file", file]),
+    ...project.environmentFiles.flatMap((file) => ["--env-file", file]),
+  ];
+}
+
+function childEnvironment(options: ComposeOptions): Record<string, string> {
+  const source = options.environment ?? process.env;
+  const inherited = INHERITED.flatMap((name) => {
+    const value = source[name];
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  return { ...Object.fromEntries(inherited), DOCKER_HOST: options.endpoint };
+}
+
+function withTls(command: readonly string[], tls: ComposeOptions["tls"]): readonly string[] {
+  if (tls === null || tls === undefined) return command;
+  const [program = "docker", ...rest] = command;
+  const files = ["--tlscacert", tls.ca, "--tlscert", tls.cert, "--tlskey", tls.key];
+  return [program, "--tlsverify", ...files, ...rest];
+}
+
+/** Every service that the named ones need, directly or not, without themselves. */
+async function dependenciesOf(
+  services: readonly string[],
+  readModel: () => Promise<ProgramResult>,
+): Promise<string[]> {
+  const result = await readModel();
+  // Where the files cannot be read, the dry run of the service itself says why.
+  if (result.kind !== "exited" || result.exitCode !== 0) return [];
+  const model = parseModel(result.stdout);
+  const seen = new Set(services);
+  const waiting = [...services];
+  for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
+    for (const dependency of Object.keys(model[name]?.depends_on ?? {})) {
+      if (seen.has(dependency) || model[dependency] === undefined) continue;
+      seen.add(dependency);
+      waiting.push(dependency);
+    }
+  }
+  return [...seen].filter((name) => !services.includes(name));
+}
+
+type Model = Record<string, { depends_on?: Record<string, unknown> } | undefined>;
+
+function parseModel(text: string): Model {
+  try {
+    const parsed: unknown = JSON.parse(text);
+    const services = (parsed as { services?: unknown } | null)?.services;
+    return typeof services === "object" && services !== null ? (services as Model) : {};
+  } catch {
+    return {};
+  }
+}
+
+/** Null where the program did its work. */
+function failureOf(result: ProgramResult): string | null {
+  switch (result.kind) {
+    case "exited":
+      if (result.exitCode === 0) return null;
+      return failureText(result.stderr) || `compose ended with exit code ${result.exitCode}`;
+    case "not-started":
+      return `docker compose could not be started: ${result.why}`;
+    case "timeout":
+      return `compose did not end within ${Math.round(result.durationMs / 1000)} s`;
+    case "killed":
+      return `compose was ended by ${result.signal}`;
+    case "aborted":
+    case "output-refused":
+      return "compose was stopped";
+  }
+}
+
+function versionIn(result: ProgramResult): string | null {
+  if (result.kind !== "exited" || result.exitCode !== 0) return null;
+  return /[0-9]+\.[0-9]+\.[0-9]+/.exec(result.stdout)?.[0] ?? null;
+}
+
+function isAtLeast(version: string | null, least: string): boolean {
+  if (version === null) return false;
+  const left = version.split(".").map(Number);
+  const right = least.split(".").map(Number);
+  for (let part = 0; part < 3; part += 1) {
+    const difference = (left[part] ?? 0) - (right[part] ?? 0);
+    if (difference !== 0) return difference > 0;
+  }
+  return true;
+}
+
+async function isReadable(path: string): Promise<boolean> {
+  try {
+    await access(path, constants.R_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

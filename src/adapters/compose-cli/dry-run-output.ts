@@ -1,0 +1,90 @@
+import type { DryRun } from "../../ports.ts";
+
+/** What one line of compose's output says. */
+type Line =
+  | { kind: "running"; resource: string }
+  | { kind: "planned"; text: string }
+  | { kind: "missing-variable"; name: string }
+  | { kind: "remark" }
+  | { kind: "unknown"; text: string };
+
+const MAX_TEXT_LENGTH = 200;
+/** ` DRY-RUN MODE -  Container web-1  Running`; versions differ in the spaces. */
+const EVENT =
+  /^(?:DRY-RUN MODE -\s+)?(Container|Network|Volume|Image|Config|Secret|Service)\s+(\S+)\s+(.+)$/;
+const LOG = /^time="[^"]*" level=(\w+) msg="(.*)"$/;
+const MISSING_VARIABLE = /^The \\?"([^"\\]+)\\?" variable is not set/;
+/** Words of an event that say nothing beside the other one. */
+const PLAIN_WORDS = ["", "Done"];
+
+/**
+ * Judges a dry run of `up`: only "Running" for the containers means that nothing would change.
+ * Everything that is not understood counts against it. Verified with compose 2.26 (text); versions
+ * from 2.29 on write the same events as JSON lines when asked.
+ */
+export function judgeDryRun(output: string, serviceCount: number): DryRun {
+  const lines = output.split("\n").flatMap((line) => {
+    const text = line.trim();
+    return text === "" ? [] : [readLine(text)];
+  });
+  const missing = lines.flatMap((line) => (line.kind === "missing-variable" ? [line.name] : []));
+  if (missing.length > 0) {
+    const names = [...new Set(missing)].join(", ");
+    return { kind: "unreadable", why: `variables without a value: ${names}` };
+  }
+  const planned = lines.flatMap((line) => (line.kind === "planned" ? [line.text] : []));
+  if (planned.length > 0) return { kind: "drift", planned: [...new Set(planned)] };
+  const unknown = lines.find((line) => line.kind === "unknown");
+  if (unknown !== undefined) {
+    return { kind: "unreadable", why: `compose said something new: ${unknown.text}` };
+  }
+  const running = lines.filter((line) => line.kind === "running").length;
+  if (running < serviceCount) {
+    return { kind: "unreadable", why: "compose says nothing about the service" };
+  }
+  return { kind: "no-change" };
+}
+
+function readLine(text: string): Line {
+  if (text.startsWith("{")) return readJsonLine(text);
+  const [, level, message = ""] = LOG.exec(text) ?? [];
+  if (level !== undefined) return readLog(level, message);
+  const [, kind, name, status = ""] = EVENT.exec(text) ?? [];
+  if (kind === undefined) return unknown(text);
+  return event(`${kind} ${name}`, [status.trim()]);
+}
+
+function readJsonLine(text: string): Line {
+  let parsed: Record<string, unknown>;
+  try {
+    parsed = JSON.parse(text) as Record<string, unknown>;
+  } catch {
+    return unknown(text);
+  }
+  const field = (name: string) => (typeof parsed[name] === "string" ? parsed[name] : "");
+  if (field("level") !== "") return readLog(field("level"), field("msg"));
+  if (parsed.error === true) return unknown(field("message"));
+  const resource = field("id");
+  if (resource === "") return unknown(text);
+  return event(resource, [field("status"), field("text")]);
+}
+
+function readLog(level: string, message: string): Line {
+  const name = MISSING_VARIABLE.exec(message)?.[1];
+  if (name !== undefined) return { kind: "missing-variable", name };
+  // Orphans, obsolete attributes and the like do not change what `up` does to the service.
+  return level === "warning" || level === "info" || level === "debug"
+    ? { kind: "remark" }
+    : unknown(message);
+}
+
+function event(resource: string, words: readonly string[]): Line {
+  const said = words.filter((word) => !PLAIN_WORDS.includes(word));
+  const isRunning = said.length > 0 && said.every((word) => word === "Running");
+  if (isRunning && resource.startsWith("Container ")) return { kind: "running", resource };
+  return { kind: "planned", text: `${resource} ${said[0] ?? ""}`.trim().slice(0, MAX_TEXT_LENGTH) };
+}
+
+function unknown(text: string): Line {
+  return { kind: "unknown", text: text.slice(0, MAX_TEXT_LENGTH) };
+}
