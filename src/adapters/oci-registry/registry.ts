@@ -135,7 +135,7 @@ export function createRegistry(options: RegistryOptions): Registry {
 }
 
 function isSchemaOne(answer: HttpAnswer): boolean {
-  return /\.manifest\.v1\+(?:pretty)?j/.test(String(answer.headers["content-type"]));
+  return /\.distribution\.manifest\.v1\+/.test(String(answer.headers["content-type"]));
 }
 
 function sizeOf(manifest: ImageManifest, platformDigest: Digest): ManifestSize {
