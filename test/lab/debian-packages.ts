@@ -8,6 +8,7 @@ export type DebianRelease = "bookworm" | "trixie";
 /** `docker.io/trixie`: a package of a release. */
 export type PackageReference = `${string}/${DebianRelease}`;
 
+const DOWNLOAD_TIMEOUT_MS = 10 * 60_000;
 const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /**
@@ -18,28 +19,10 @@ export async function downloadPackages(
   references: readonly PackageReference[],
   scratch: string,
 ): Promise<Map<PackageReference, string>> {
-  const mirror = readMirror();
   const releases = [...new Set(references.map((reference) => splitReference(reference).release))];
-  const lines = releases.map((release) => `deb [signed-by=${KEYRING}] ${mirror} ${release} main`);
-  const apt = join(scratch, "apt");
-  mkdirSync(join(apt, "lists", "partial"), { recursive: true });
-  mkdirSync(join(apt, "cache", "archives", "partial"), { recursive: true });
-  writeFileSync(join(apt, "sources.list"), `${lines.join("\n")}\n`);
-  const settings = [
-    `Dir::Etc::sourcelist=${apt}/sources.list`,
-    "Dir::Etc::sourceparts=/dev/null",
-    "Dir::Etc::preferences=/dev/null",
-    "Dir::Etc::preferencesparts=/dev/null",
-    `Dir::State::lists=${apt}/lists`,
-    `Dir::Cache=${apt}/cache`,
-    "Acquire::Languages=none",
-    "Acquire::Retries=3",
-    "APT::Sandbox::User=root",
-  ].flatMap((setting) => ["-o", setting]);
-
+  const settings = await updateLists(releases, scratch);
   const packages = join(scratch, "packages");
-  const timeoutMs = 10 * 60_000;
-  await runProgram("apt-get", [...settings, "--quiet", "update"], { timeoutMs });
+  const timeoutMs = DOWNLOAD_TIMEOUT_MS;
   const found = new Map<PackageReference, string>();
   for (const release of releases) {
     // One folder per release: two versions of one package must be told apart.
@@ -58,6 +41,60 @@ export async function downloadPackages(
     }
   }
   return found;
+}
+
+/**
+ * Downloads packages of one release with everything they depend on, as if nothing were installed,
+ * but for the packages that `isNeeded` refuses. Returns the files.
+ */
+export async function downloadWithDependencies(
+  names: readonly string[],
+  release: DebianRelease,
+  isNeeded: (name: string) => boolean,
+  scratch: string,
+): Promise<string[]> {
+  const settings = await updateLists([release], scratch);
+  const folder = join(scratch, "packages", release);
+  mkdirSync(folder, { recursive: true });
+  const nothing = join(scratch, "nothing-installed");
+  writeFileSync(nothing, "");
+  const alone = ["-o", `Dir::State::status=${nothing}`, "-o", "APT::Install-Recommends=false"];
+  const timeoutMs = DOWNLOAD_TIMEOUT_MS;
+  const install = [...settings, ...alone, "--quiet", "--simulate", "install", ...names];
+  const { stdout } = await runProgram("apt-get", install, { timeoutMs });
+  const wanted = [...stdout.matchAll(/^Inst (\S+)/gm)]
+    .map(([, name = ""]) => name.replace(/:.*$/, ""))
+    .filter(isNeeded);
+  await runProgram("apt-get", [...settings, "--quiet", "download", ...wanted], {
+    folder,
+    timeoutMs,
+  });
+  return readdirSync(folder).map((name) => join(folder, name));
+}
+
+/** Package lists of our own in `scratch`; returns the options with which apt-get uses them. */
+async function updateLists(releases: readonly DebianRelease[], scratch: string): Promise<string[]> {
+  const mirror = readMirror();
+  const lines = releases.map((release) => `deb [signed-by=${KEYRING}] ${mirror} ${release} main`);
+  const apt = join(scratch, "apt");
+  mkdirSync(join(apt, "lists", "partial"), { recursive: true });
+  mkdirSync(join(apt, "cache", "archives", "partial"), { recursive: true });
+  writeFileSync(join(apt, "sources.list"), `${lines.join("\n")}\n`);
+  const settings = [
+    `Dir::Etc::sourcelist=${apt}/sources.list`,
+    "Dir::Etc::sourceparts=/dev/null",
+    "Dir::Etc::preferences=/dev/null",
+    "Dir::Etc::preferencesparts=/dev/null",
+    `Dir::State::lists=${apt}/lists`,
+    `Dir::Cache=${apt}/cache`,
+    "Acquire::Languages=none",
+    "Acquire::Retries=3",
+    "APT::Sandbox::User=root",
+  ].flatMap((setting) => ["-o", setting]);
+  await runProgram("apt-get", [...settings, "--quiet", "update"], {
+    timeoutMs: DOWNLOAD_TIMEOUT_MS,
+  });
+  return settings;
 }
 
 export async function unpackPackages(files: Iterable<string>, folder: string): Promise<void> {

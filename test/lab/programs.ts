@@ -5,6 +5,7 @@ import { type CachedPart, preparedFolder } from "./cache.ts";
 import { downloadPackages, type PackageReference, unpackPackages } from "./debian-packages.ts";
 import type { EngineVersion } from "./lab-types.ts";
 import { runProgram } from "./run-program.ts";
+import { servicePrograms } from "./service-programs.ts";
 
 /** Folder of the unpacked packages -> packages. */
 const PACKAGES = {
@@ -116,7 +117,7 @@ export const trivyProgram: CachedPart = {
 };
 
 /** Everything `npm run lab:prepare` makes. */
-export const LAB_PARTS: readonly CachedPart[] = [debianPrograms, trivyProgram];
+export const LAB_PARTS: readonly CachedPart[] = [debianPrograms, trivyProgram, servicePrograms];
 
 export interface Programs {
   docker: string;
