@@ -85,7 +85,10 @@ async function authorisation(
   if (login === null) return {};
   const serveraddress = reference.registry === "docker.io" ? DOCKER_HUB : reference.registry;
   const text = JSON.stringify({ ...login, serveraddress });
-  return { "X-Registry-Auth": Buffer.from(text).toString("base64url") };
+  // base64url with padding, which Node leaves out: without it the engine reads nothing and pulls
+  // anonymously, without a word (26.1 and 20.10).
+  const encoded = Buffer.from(text).toString("base64").replaceAll("+", "-").replaceAll("/", "_");
+  return { "X-Registry-Auth": encoded };
 }
 
 function errorIn(line: JsonObject): string | null {
