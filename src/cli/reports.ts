@@ -70,20 +70,3 @@ export interface ScanReport {
   databaseUpdatedAt: string | null;
   decision: Decision;
 }
-
-export interface DoctorReport {
-  schema: 1;
-  host: string | null;
-  checks: readonly DoctorCheck[];
-}
-
-export interface DoctorCheck {
-  name: string;
-  verdict: "ok" | "warn" | "fail";
-  /** What was found. */
-  found: string;
-  /** What to do; null where nothing is to be done. */
-  fix: string | null;
-  /** A failure means that the environment is missing (exit 4), not that something is broken. */
-  isEnvironment: boolean;
-}

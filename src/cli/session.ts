@@ -1,6 +1,7 @@
 /** Configuration and context of one invocation, made when a command first asks for them. */
 import type { LoadedConfig } from "../config/load.ts";
 import { CONFIG_INVALID, CONFIG_UNREADABLE } from "../errors.ts";
+import type { State } from "../state/state.ts";
 import type { Progress } from "../update/outcome.ts";
 import { Secret } from "../values/secret.ts";
 import type { Procedures, WiredContext } from "./procedures.ts";
@@ -10,6 +11,8 @@ export interface Session {
   loadConfig(): Promise<LoadedConfig>;
   /** Opens state and adapters; closed by `close`. */
   openContext(options?: { progress?: Progress; stop?: AbortSignal }): Promise<WiredContext>;
+  /** Only the state, for commands that need no engine. Closed by `close`. */
+  openState(): Promise<State>;
   procedures(): Promise<Procedures>;
   close(): Promise<void>;
 }
@@ -26,6 +29,7 @@ export interface SessionOptions {
 export function newSession(options: SessionOptions): Session {
   let loaded: LoadedConfig | null = null;
   let context: WiredContext | null = null;
+  let state: State | null = null;
 
   async function loadConfig(): Promise<LoadedConfig> {
     loaded ??= await readConfig(options);
@@ -44,11 +48,18 @@ export function newSession(options: SessionOptions): Session {
       });
       return context;
     },
+    openState: async () => {
+      const { config } = await loadConfig();
+      const { openState } = await import("../state/open-state.ts");
+      state ??= openState(config.state, { check: "schema" });
+      return state;
+    },
     procedures: async () => {
       const { loadProcedures } = await import("./procedures.ts");
       return await loadProcedures();
     },
     close: async () => {
+      state?.close();
       await context?.close();
     },
   };

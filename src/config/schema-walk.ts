@@ -10,7 +10,12 @@ export interface SchemaNode {
   item?: SchemaNode;
   key?: SchemaNode;
   value?: SchemaNode;
-  pipe?: readonly { type: string; description?: string }[];
+  pipe?: readonly PipePart[];
+}
+
+interface PipePart extends Partial<SchemaNode> {
+  description?: string;
+  metadata?: { writeOnly?: boolean };
 }
 
 /** Without `nullish` around it. */
@@ -45,9 +50,17 @@ export function knownKeys(
 
 /** The description of a key. */
 export function descriptionOf(schema: SchemaNode): string {
-  const inner = unwrap(schema);
-  const found = [...(schema.pipe ?? []), ...(inner.pipe ?? [])].find(
-    (part) => part.type === "description",
+  return (
+    partsOf(unwrap(schema)).find(({ description }) => description !== undefined)?.description ?? ""
   );
-  return found?.description ?? "";
+}
+
+/** Whether a key's value must never be shown. */
+export function isSecret(schema: SchemaNode): boolean {
+  return partsOf(unwrap(schema)).some(({ metadata }) => metadata?.writeOnly === true);
+}
+
+/** Every action of a pipe, those of pipes inside it too. */
+function partsOf(schema: PipePart): PipePart[] {
+  return (schema.pipe ?? []).flatMap((part) => (part === schema ? [] : [part, ...partsOf(part)]));
 }

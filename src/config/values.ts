@@ -13,8 +13,10 @@ const NO_TEXT = "must be text; put it in quotes if it looks like a number";
 
 export const text = v.pipe(v.string(NO_TEXT), v.nonEmpty("must not be empty"));
 
+/** `writeOnly` keeps the value out of `config print`; JSON schema has the same word. */
 export const secret = v.pipe(
   text,
+  v.metadata({ writeOnly: true }),
   v.transform((value) => new Secret(value)),
 );
 
@@ -140,6 +142,7 @@ function hasUserInformation(value: string): boolean {
 export const secretUrl = v.pipe(
   v.string(NO_TEXT),
   v.check(isHttpUrl, "must be an address such as https://example.org/hook"),
+  v.metadata({ writeOnly: true }),
   v.transform((value) => new Secret(value)),
 );
 

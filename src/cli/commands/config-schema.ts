@@ -1,3 +1,8 @@
+import { EXIT } from "../../errors.ts";
 import type { CommandRun } from "../command.ts";
 
-export const run: CommandRun = () => Promise.reject(new Error("This command is not written yet"));
+export const run: CommandRun = async ({ output }) => {
+  const { configJsonSchema } = await import("../../config/json-schema.ts");
+  output.json(await configJsonSchema());
+  return EXIT.done;
+};

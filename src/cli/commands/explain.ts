@@ -1,3 +1,19 @@
+import { EXIT } from "../../errors.ts";
 import type { CommandRun } from "../command.ts";
+import { explanationLines } from "../render/explanation.ts";
+import { painter } from "../render/style.ts";
 
-export const run: CommandRun = () => Promise.reject(new Error("This command is not written yet"));
+export const run: CommandRun = async (input) => {
+  const { output, session } = input;
+  const [container = ""] = input.arguments;
+  const context = await session.openContext();
+  const { explain } = await session.procedures();
+  const explanation = await explain(container, context);
+  output.result(explanation, () =>
+    explanationLines(explanation, {
+      width: output.width,
+      paint: painter(output.hasColour(output.stdout)),
+    }),
+  );
+  return EXIT.done;
+};

@@ -1,3 +1,87 @@
-import type { CommandRun } from "../command.ts";
+import { EXIT, USAGE } from "../../errors.ts";
+import { addApproval } from "../../state/approvals.ts";
+import { knownCandidate, listCandidates } from "../../state/candidates.ts";
+import { queueEntry } from "../../state/queue.ts";
+import type { State } from "../../state/state.ts";
+import { type Digest, shortDigest } from "../../values/digest.ts";
+import { parseDuration } from "../../values/duration.ts";
+import { nearest } from "../../values/nearest.ts";
+import { type CommandInput, type CommandRun, textOption } from "../command.ts";
+import { idsText } from "../render/decision.ts";
+import { localTime } from "../render/time.ts";
+import { visible } from "../render/visible.ts";
 
-export const run: CommandRun = () => Promise.reject(new Error("This command is not written yet"));
+export const run: CommandRun = async (input) => {
+  const { output, session } = input;
+  const [container = ""] = input.arguments;
+  const reason = textOption(input, "reason")?.trim() ?? "";
+  if (reason === "") throw USAGE("An approval needs --reason: somebody will ask for it.");
+  const expiresAtMs = expiry(input);
+  const ids = findingIds(input);
+  const { config } = await session.loadConfig();
+  const state = await session.openState();
+  const names = [...listCandidates(state).map((known) => known.container), ...containersOf(config)];
+  const digest = ids.length > 0 ? null : waitingDigest(container, state, names);
+  const approval = addApproval(state, {
+    container,
+    digest,
+    ids,
+    reason,
+    by: whoAsks(),
+    expiresAtMs,
+  });
+  output.result({ schema: 1, approval }, () => {
+    const what = digest === null ? idsText(ids) : `digest ${shortDigest(digest)}`;
+    const end = expiresAtMs === null ? "until it is taken back" : `until ${localTime(expiresAtMs)}`;
+    return [
+      `Approved for ${visible(container)}: ${visible(what)}, ${end}.`,
+      `\`pratique update ${visible(container)}\` uses it now; else the next run does.`,
+    ];
+  });
+  return EXIT.done;
+};
+
+function expiry(input: CommandInput): number | null {
+  const text = textOption(input, "expires");
+  if (text === null) return null;
+  const durationMs = parseDuration(text);
+  if (durationMs === null || durationMs <= 0) {
+    throw USAGE(`--expires must be a duration such as 30d, not "${text}".`);
+  }
+  return Date.now() + durationMs;
+}
+
+function findingIds({ options }: CommandInput): string[] {
+  const given = Array.isArray(options.cve) ? options.cve.map(String) : [];
+  // `--cve A,B` is what hands type who know other tools.
+  const ids = given.flatMap((text) => text.split(",")).filter((id) => id !== "");
+  for (const id of ids) {
+    if (!/^[A-Za-z]+-[A-Za-z0-9._:-]+$/.test(id)) {
+      throw USAGE(`--cve takes ids such as CVE-2026-1234, not "${id}".`);
+    }
+  }
+  return [...new Set(ids.map((id) => (/^cve-/i.test(id) ? id.toUpperCase() : id)))];
+}
+
+/** The digest that waits in the queue, else the candidate that was seen last. */
+function waitingDigest(container: string, state: State, names: readonly string[]): Digest {
+  const digest =
+    queueEntry(state, container)?.digest ?? knownCandidate(state, container)?.candidate ?? null;
+  if (digest !== null) return digest;
+  const meant = names.includes(container) ? null : nearest(container, names);
+  throw USAGE(
+    meant === null
+      ? `No digest of ${container} waits for an approval; --cve approves findings in advance.`
+      : `No digest of ${container} waits for an approval. Did you mean ${meant}?`,
+  );
+}
+
+function containersOf(config: { services: Readonly<Record<string, { container: string }>> }) {
+  return Object.values(config.services).map(({ container }) => container);
+}
+
+/** Who is at the keyboard, as well as one can know: for people who read the approval later. */
+function whoAsks(): string {
+  const { SUDO_USER, USER, LOGNAME } = process.env;
+  return SUDO_USER || USER || LOGNAME || "unknown";
+}

@@ -1,3 +1,51 @@
-import type { CommandRun } from "../command.ts";
+import { EXIT } from "../../errors.ts";
+import { shortDigest } from "../../values/digest.ts";
+import { type CommandRun, hasOption } from "../command.ts";
+import { decisionLines, decisionTone } from "../render/decision.ts";
+import { findingsTable } from "../render/findings.ts";
+import { type Paint, painter } from "../render/style.ts";
+import { localTime } from "../render/time.ts";
+import { visible } from "../render/visible.ts";
+import type { ScanReport } from "../reports.ts";
 
-export const run: CommandRun = () => Promise.reject(new Error("This command is not written yet"));
+export const run: CommandRun = async (input) => {
+  const { output, session } = input;
+  const context = await session.openContext();
+  const { scanOnly } = await session.procedures();
+  const request = { names: [...new Set(input.arguments)], running: hasOption(input, "running") };
+  const scans = await scanOnly(request, context);
+  const paint = painter(output.hasColour(output.stdout));
+  output.result({ schema: 1, scans }, () =>
+    scans.flatMap((scan, index) => [
+      ...(index === 0 ? [] : [""]),
+      ...scanLines(scan, output.width, paint),
+    ]),
+  );
+  const isRefused = scans.some(({ decision }) => ["block", "hold"].includes(decision.kind));
+  return isRefused ? EXIT.refused : EXIT.done;
+};
+
+function scanLines(scan: ScanReport, width: number, paint: Paint): string[] {
+  const { decision, findings } = scan;
+  const subject = scan.container === null ? "" : `${visible(scan.container)}: ${scan.what} `;
+  const digest = scan.digest === null ? "" : ` (${shortDigest(scan.digest)})`;
+  const [first = "", ...rest] = decisionLines(decision).map(visible);
+  return [
+    paint(`${subject}${visible(scan.reference)}${digest}`, "strong"),
+    ...(findings.length === 0 ? [] : findingsTable(findings, { width, paint })),
+    evidenceLine(scan),
+    paint(first, decisionTone(decision)),
+    ...rest.map((line) => `  ${line}`),
+  ];
+}
+
+/** What was analysed, with what: no scan is not clean (I7). */
+function evidenceLine(scan: ScanReport): string {
+  const database =
+    scan.databaseUpdatedAt === null
+      ? "database of unknown age"
+      : `database of ${localTime(Date.parse(scan.databaseUpdatedAt))}`;
+  const system = scan.os === null ? "no operating system recognised" : visible(scan.os);
+  const end = scan.endOfLife ? " (no longer supported by its makers)" : "";
+  return `${scan.findings.length} findings in ${scan.packageCount} packages, ${system}${end}, trivy ${scan.scannerVersion ?? "of unknown version"}, ${database}`;
+}

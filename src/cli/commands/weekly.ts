@@ -1,3 +1,18 @@
-import type { CommandRun } from "../command.ts";
+import { type CommandRun, hasOption } from "../command.ts";
+import { carryOutRun, waitOption } from "../run-command.ts";
 
-export const run: CommandRun = () => Promise.reject(new Error("This command is not written yet"));
+/** `weekly` covers the queue, so it waits for a running retry or check instead of giving up. */
+const DEFAULT_WAIT_MS = 3_600_000;
+
+export const run: CommandRun = async (input) =>
+  await carryOutRun(input, ({ runCycle }, context) =>
+    runCycle(
+      {
+        kind: "weekly",
+        containers: null,
+        dryRun: hasOption(input, "dryRun"),
+        waitLockMs: waitOption(input, DEFAULT_WAIT_MS),
+      },
+      context,
+    ),
+  );

@@ -1,0 +1,52 @@
+import type { QueueEntry, QueueReason } from "../../state/queue.ts";
+import { shortDigest } from "../../values/digest.ts";
+import { holdText, idsText } from "./decision.ts";
+import type { Paint } from "./style.ts";
+import { table } from "./table.ts";
+import { relativeTime } from "./time.ts";
+
+/** The retry queue, longest waiting first. */
+export function queueLines(
+  entries: readonly QueueEntry[],
+  options: { width: number; paint: Paint; nowMs: number },
+): string[] {
+  if (entries.length === 0) return ["The retry queue is empty."];
+  return table(
+    [
+      { header: "CONTAINER", cell: ({ container }) => container, shrinksTo: 16 },
+      { header: "WAITING", cell: ({ sinceMs }) => relativeTime(sinceMs, options.nowMs) },
+      { header: "TRIES", cell: ({ attempts }) => String(attempts), align: "right" },
+      {
+        header: "DIGEST",
+        cell: ({ digest }) => (digest === null ? "unknown" : shortDigest(digest)),
+      },
+      {
+        header: "REASON",
+        cell: ({ reason }) => queueWord(reason),
+        tone: ({ reason }) => (reason.kind === "held" ? "warning" : "bad"),
+      },
+      { header: "WHY", cell: queueWhy, shrinksTo: 20 },
+    ],
+    entries,
+    options,
+  );
+}
+
+/** BLOCKED, HELD (drift), FAILED (verify). */
+export function queueWord(reason: QueueReason): string {
+  switch (reason.kind) {
+    case "blocked":
+      return "BLOCKED";
+    case "held":
+      return `HELD (${holdText(reason.hold)})`;
+    case "failed":
+      return `FAILED (${reason.phase})`;
+    case "imported":
+      return "IMPORTED";
+  }
+}
+
+function queueWhy({ reason, ids }: QueueEntry): string {
+  const isNamed = ids.every((id) => reason.why.includes(id));
+  return ids.length === 0 || isNamed ? reason.why : `${reason.why} (${idsText(ids)})`;
+}

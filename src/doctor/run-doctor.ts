@@ -1,0 +1,61 @@
+/** Everything that a run needs, looked at once. Nothing in service is touched. */
+import type { RunContext } from "../update/context.ts";
+import {
+  checkClock,
+  checkCompose,
+  checkEngine,
+  checkNames,
+  checkOtherUpdaters,
+} from "./check-engine.ts";
+import { checkNotifier, checkRegistries, checkScanner } from "./check-services.ts";
+import { checkDisk, checkLeftovers, checkLock, checkState } from "./check-state.ts";
+import { type DoctorCheck, fromError } from "./doctor-check.ts";
+
+/** The checks in the order in which one would look by hand; each is bounded by its port. */
+export async function runDoctor(context: Omit<RunContext, "audit">): Promise<DoctorCheck[]> {
+  const { config, state, ports } = context;
+  const [engine, scanner, notifier] = await Promise.all([
+    attempt("engine", () => engineChecks(context)),
+    attempt("scanner", () => checkScanner(config, ports)),
+    attempt("ntfy", () => checkNotifier(config, ports)),
+  ]);
+  const local = [
+    ...(await attempt("state", () => checkState(state))),
+    ...(await attempt("lock", () => checkLock(state))),
+  ];
+  return [...engine, ...scanner, ...notifier, ...local];
+}
+
+/** Nothing about containers can be said without the engine. */
+async function engineChecks(context: Omit<RunContext, "audit">): Promise<DoctorCheck[]> {
+  const { config, state, ports } = context;
+  const info = await ports.engine.info();
+  const [containers, images] = await Promise.all([
+    ports.engine.listContainers(),
+    ports.engine.listImages(),
+  ]);
+  const parts = await Promise.all([
+    attempt("compose", () => checkCompose(containers, config, ports)),
+    attempt("registry", () => checkRegistries(containers, ports)),
+    attempt("disk", () => checkDisk(info, images, config, ports)),
+    attempt("leftovers", () => checkLeftovers(state, containers, images)),
+  ]);
+  return [
+    checkEngine(info, config.engine.endpoint),
+    checkClock(info, ports.clock.now()),
+    ...parts.flat(),
+    ...checkNames(containers, config),
+    ...checkOtherUpdaters(containers),
+  ];
+}
+
+async function attempt(
+  name: string,
+  check: () => Promise<DoctorCheck | DoctorCheck[]> | DoctorCheck | DoctorCheck[],
+): Promise<DoctorCheck[]> {
+  try {
+    return [await check()].flat();
+  } catch (error) {
+    return [fromError(name, error)];
+  }
+}
