@@ -345,3 +345,38 @@ export const OPERATION_STOPPED = defineError({
   next: "Run the command again to go on with the remaining containers.",
   stateLeft: "The container in hand was finished or put back before the run ended.",
 });
+
+export const BACKUP_FAILED = defineError({
+  code: "BACKUP_FAILED",
+  exit: EXIT.failed,
+  what: (container: string) => `The running image of ${container} could not be kept as a backup.`,
+  next: "See whether the engine accepts tags (`docker tag`), then run `pratique update` again.",
+  stateLeft: "Nothing in service was changed.",
+});
+
+export const BACKUP_UNKNOWN = defineError({
+  code: "BACKUP_UNKNOWN",
+  exit: EXIT.usage,
+  what: (container: string, slot: number, known: number) =>
+    known === 0
+      ? `There is no image backup of ${container}.`
+      : `There is no backup ${slot} of ${container}; there ${known === 1 ? "is 1" : `are ${known}`}.`,
+  next: "`pratique rollback list-containers` shows the backups of every container.",
+  stateLeft: NOTHING_TOUCHED,
+});
+
+export const IMAGE_REFUSED = defineError({
+  code: "IMAGE_REFUSED",
+  exit: EXIT.refused,
+  what: (container: string, why: string) => `${container} was not changed: ${why}`,
+  next: "Settle what is named above, or choose another image.",
+  stateLeft: NOTHING_TOUCHED,
+});
+
+export const CONTAINER_NOT_UPDATABLE = defineError({
+  code: "CONTAINER_NOT_UPDATABLE",
+  exit: EXIT.usage,
+  what: (container: string, why: string) => `${container} is not pratique's to change: ${why}.`,
+  next: "`pratique explain` shows where this comes from.",
+  stateLeft: NOTHING_TOUCHED,
+});

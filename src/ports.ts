@@ -12,6 +12,8 @@ export interface Ports {
   registry: Registry;
   scanner: Scanner;
   notifier: Notifier;
+  /** Gets urgent events too; null where none is configured. */
+  fallbackNotifier: Notifier | null;
   probes: Probes;
   processes: Processes;
   clock: Clock;

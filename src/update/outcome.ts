@@ -1,5 +1,5 @@
-import type { Decision, HoldReason } from "../policy/decision.ts";
 import type { ExitCode } from "../errors.ts";
+import type { Decision, HoldReason } from "../policy/decision.ts";
 import type { PullProgress } from "../ports.ts";
 import type { Digest } from "../values/digest.ts";
 import type { Phase } from "./phases.ts";
@@ -15,7 +15,7 @@ export type Outcome =
   | { kind: "would-update" }
   | { kind: "blocked" }
   | { kind: "held"; reason: HoldReason; why: string }
-  | { kind: "updated"; downtimeMs: number | null; verified: string }
+  | { kind: "updated"; downtimeMs: number | null }
   /** The former image is back and proved (I8). */
   | { kind: "rolled-back"; phase: Phase; why: string; evidence: readonly string[] }
   | { kind: "rollback-failed"; phase: Phase; why: string; evidence: readonly string[] }

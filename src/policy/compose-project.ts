@@ -1,0 +1,28 @@
+import type { ComposeProject } from "../ports.ts";
+
+const PREFIX = "com.docker.compose.";
+
+/**
+ * Where a compose container comes from, by the labels that compose put on it; null where it is no
+ * compose service. One-off and hook containers are told apart in `watch.ts`.
+ */
+export function composeProjectOf(labels: Readonly<Record<string, string>>): ComposeProject | null {
+  const label = (name: string) => labels[PREFIX + name] ?? "";
+  const [project, service, workingFolder] = [
+    label("project"),
+    label("service"),
+    label("project.working_dir"),
+  ];
+  if (project === "" || service === "" || workingFolder === "") return null;
+  return {
+    project,
+    service,
+    workingFolder,
+    files: listOf(label("project.config_files")),
+    environmentFiles: listOf(label("project.environment_file")),
+  };
+}
+
+function listOf(text: string): string[] {
+  return text.split(",").filter((entry) => entry !== "");
+}

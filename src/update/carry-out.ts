@@ -1,0 +1,98 @@
+import { discardCandidate } from "./clean-up.ts";
+import type { RunContext } from "./context.ts";
+import { settledReport } from "./discover.ts";
+import { isPass } from "./gate.ts";
+import { leader } from "./group.ts";
+import type { ContainerReport, Outcome, RunKind } from "./outcome.ts";
+import { factsOf, planUpdate } from "./plan-update.ts";
+import type { Prepared } from "./prepared.ts";
+import { quietly } from "./quietly.ts";
+import { recordSettled } from "./record-settled.ts";
+import type { Refusal } from "./refusal.ts";
+import { runUpdate } from "./run-update.ts";
+import { whyNotToday } from "./window.ts";
+
+export interface CarryOutOptions {
+  runId: string;
+  kind: RunKind;
+  dryRun: boolean;
+  /** A critical update of this run failed: the remaining critical ones wait. */
+  hasCriticalFailed: boolean;
+}
+
+/** The second half for one group: update it, or record why it waits. */
+export async function carryOut(
+  prepared: Prepared,
+  options: CarryOutOptions,
+  context: RunContext,
+): Promise<ContainerReport[]> {
+  const { end, gate, pulled, steps } = prepared;
+  if (end.kind !== "ready" || gate?.approved == null || pulled === null) {
+    return await refuse(prepared, end, options, context);
+  }
+  const wait = whyNotToday(options.kind, context) ?? whyCriticalWaits(prepared, options, context);
+  if (wait !== null) return await refuse(prepared, wait, options, context);
+  const plan = await planUpdate(prepared, pulled, end.agreement, context);
+  if (plan.kind === "hold") return await refuse(prepared, plan, options, context);
+  return await runUpdate({ plan, approved: gate.approved, steps }, options.runId, context);
+}
+
+/** Nothing in service is touched: the queue, the message, and the refused image goes. */
+async function refuse(
+  prepared: Prepared,
+  end: Prepared["end"],
+  { runId, dryRun }: CarryOutOptions,
+  context: RunContext,
+): Promise<ContainerReport[]> {
+  const { group, scans, gate, pulled, steps } = prepared;
+  if (pulled !== null) {
+    const { Id } = pulled.image;
+    await quietly(context, () =>
+      discardCandidate(leader(group).container, Id, context.ports.engine),
+    );
+  }
+  const reports = group.members.map(
+    (member): ContainerReport => ({
+      ...settledReport(member, outcomeOf(member.container, prepared, end), group.candidate),
+      decision: gate?.decisions.get(member.container) ?? null,
+      phases: steps.phases(),
+    }),
+  );
+  if (dryRun) {
+    for (const report of reports) context.progress({ kind: "report", report });
+    return reports;
+  }
+  recordSettled(reports, runId, context, (container) => factsOf(container, scans, gate));
+  return reports;
+}
+
+function outcomeOf(container: string, { gate, group }: Prepared, end: Prepared["end"]): Outcome {
+  if (end.kind === "hold") return { kind: "held", reason: end.reason, why: end.why };
+  if (end.kind === "same-image") return { kind: "up-to-date" };
+  if (end.kind === "would-update") return { kind: "would-update" };
+  const decision = gate?.decisions.get(container);
+  if (decision?.kind === "block") return { kind: "blocked" };
+  if (decision?.kind === "hold") {
+    return { kind: "held", reason: decision.reason, why: decision.why };
+  }
+  const other = group.members.find((member) => {
+    const theirs = gate?.decisions.get(member.container);
+    return theirs !== undefined && !isPass(theirs);
+  });
+  const why = `shares ${group.reference.text} with ${other?.container ?? "another"}, which may not pass`;
+  return { kind: "held", reason: "group", why };
+}
+
+function whyCriticalWaits(
+  { group }: Prepared,
+  { hasCriticalFailed }: CarryOutOptions,
+  { config }: RunContext,
+): Refusal | null {
+  const isCritical = group.members.some(
+    ({ container, service }) =>
+      config.critical.includes(service) || config.critical.includes(container),
+  );
+  if (!hasCriticalFailed || !isCritical) return null;
+  const why = "Another critical update of this run failed; look at that one first.";
+  return { kind: "hold", reason: "critical-failed", why };
+}

@@ -1,0 +1,186 @@
+import {
+  CONTAINER_SUPERSEDED,
+  IMAGE_GONE,
+  isError,
+  PORT_TAKEN,
+  RECREATION_REFUSED,
+} from "../errors.ts";
+import { recreateSpec } from "../policy/recreate-spec.ts";
+import type { ContainerInspect, ImageConfig, Ports, RestartPolicy } from "../ports.ts";
+import type { Operation } from "./operation.ts";
+import { type MemberPlan, parkedName, temporaryName } from "./plan.ts";
+
+export type EngineDeployDeps = Pick<Ports, "engine" | "clock">;
+
+const START_ATTEMPTS = 5;
+const START_PAUSE_MS = 1000;
+
+/**
+ * Replaces a container through the Engine API: create beside it, park it, rename both, start. The
+ * former container stays, stopped, until commit. Throws when the engine refuses a step; the caller
+ * rolls back.
+ */
+export async function deployByEngine(
+  member: MemberPlan,
+  operation: Operation,
+  deps: EngineDeployDeps,
+): Promise<void> {
+  const { engine } = deps;
+  const former = await sameContainer(member, deps);
+  const newId = await createFrom(
+    member,
+    {
+      name: temporaryName(member.container, operation.id),
+      imageId: operation.plan.candidateImageId,
+      reference: operation.plan.reference,
+    },
+    deps,
+  );
+  member.newId = newId;
+  operation.savePlan();
+  await engine.setRestartPolicy(former.Id, { Name: "no" });
+  await engine.stopContainer(former.Id);
+  await engine.renameContainer(former.Id, parkedName(member.container, operation.id));
+  await engine.renameContainer(newId, member.container);
+  await startOrRetry(newId, deps);
+}
+
+/**
+ * Puts the former container back from any half-way point: every step looks at reality first and
+ * does nothing where nothing is to be done (facts/crash-safety section 3). Returns the last log
+ * lines of the candidate's container.
+ */
+export async function putBackByEngine(
+  member: MemberPlan,
+  operation: Operation,
+  deps: EngineDeployDeps,
+): Promise<string[]> {
+  const { engine } = deps;
+  const candidateLog = await removeCandidate(member, operation, deps);
+  const former = await engine.inspectContainer(member.formerId);
+  if (former === null) {
+    await recreateFormer(member, operation, deps);
+    return candidateLog;
+  }
+  if (former.Name !== `/${member.container}`) {
+    await freeName(member, deps);
+    await engine.renameContainer(member.formerId, member.container);
+  }
+  await engine.setRestartPolicy(member.formerId, formerPolicy(member));
+  if (!former.State.Running) await startOrRetry(member.formerId, deps);
+  return candidateLog;
+}
+
+/** Makes the former container again from its saved inspect: the last way back. */
+export async function recreateFormer(
+  member: MemberPlan,
+  operation: Operation,
+  deps: EngineDeployDeps,
+): Promise<void> {
+  const existing = await deps.engine.inspectContainer(member.container);
+  if (existing !== null && existing.Image !== member.formerImageId) {
+    await deps.engine.removeContainer(existing.Id, { force: true });
+  }
+  const id =
+    existing?.Image === member.formerImageId
+      ? existing.Id
+      : await createFrom(
+          member,
+          {
+            name: member.container,
+            imageId: member.formerImageId,
+            reference: operation.plan.reference,
+          },
+          deps,
+        );
+  await startOrRetry(id, deps);
+}
+
+/** Removes the parked container after commit; its anonymous volumes belong to the new one now. */
+export async function removeParked(member: MemberPlan, deps: EngineDeployDeps): Promise<void> {
+  await deps.engine.removeContainer(member.formerId, { force: true });
+}
+
+/** The container as it was discovered; somebody else's replacement ends the operation. */
+export async function sameContainer(
+  member: MemberPlan,
+  deps: EngineDeployDeps,
+): Promise<ContainerInspect> {
+  const present = await deps.engine.inspectContainer(member.container);
+  if (present === null || present.Id !== member.formerId) {
+    throw CONTAINER_SUPERSEDED(member.container);
+  }
+  return present;
+}
+
+async function createFrom(
+  member: MemberPlan,
+  target: { name: string; imageId: string; reference: string },
+  deps: EngineDeployDeps,
+): Promise<string> {
+  const { engine } = deps;
+  const formerImage = await imageConfig(member.formerImageId, deps);
+  const targetImage = await imageConfig(target.imageId, deps);
+  const spec = recreateSpec(
+    {
+      container: member.formerInspect,
+      formerImage,
+      candidateImage: targetImage,
+      info: await engine.info(),
+    },
+    { image: target.reference, imageId: target.imageId },
+  );
+  if (spec.refusals.length > 0) throw RECREATION_REFUSED(member.container, spec.refusals);
+  const leftover = await engine.inspectContainer(target.name);
+  if (leftover !== null) await engine.removeContainer(leftover.Id, { force: true });
+  return await engine.createContainer(target.name, spec.body, spec.platform);
+}
+
+async function imageConfig(imageId: string, deps: EngineDeployDeps): Promise<ImageConfig> {
+  const image = await deps.engine.inspectImage(imageId);
+  if (image === null) throw IMAGE_GONE(imageId);
+  return image.Config ?? {};
+}
+
+async function removeCandidate(
+  member: MemberPlan,
+  operation: Operation,
+  deps: EngineDeployDeps,
+): Promise<string[]> {
+  const { engine } = deps;
+  const names = [member.newId, temporaryName(member.container, operation.id)];
+  for (const name of names) {
+    const candidate = name === null ? null : await engine.inspectContainer(name);
+    if (candidate === null || candidate.Id === member.formerId) continue;
+    const log = await engine.logTail(candidate.Id, 50).catch(() => []);
+    await engine.stopContainer(candidate.Id).catch(() => {});
+    await engine.removeContainer(candidate.Id, { force: true });
+    return log;
+  }
+  return [];
+}
+
+/** The canonical name is somebody else's now: touch nothing, keep the parked container. */
+async function freeName(member: MemberPlan, deps: EngineDeployDeps): Promise<void> {
+  const holder = await deps.engine.inspectContainer(member.container);
+  if (holder !== null && holder.Id !== member.formerId) {
+    throw CONTAINER_SUPERSEDED(member.container);
+  }
+}
+
+function formerPolicy(member: MemberPlan): RestartPolicy {
+  return member.formerInspect.HostConfig.RestartPolicy ?? { Name: "no" };
+}
+
+/** A published port may stay taken for a moment after its container stopped. */
+async function startOrRetry(id: string, deps: EngineDeployDeps): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await deps.engine.startContainer(id);
+      return;
+    } catch (error) {
+      if (attempt >= START_ATTEMPTS || !isError(error, PORT_TAKEN)) throw error;
+      await deps.clock.sleep(START_PAUSE_MS);
+    }
+  }
+}

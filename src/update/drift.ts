@@ -1,0 +1,56 @@
+import type { RunContext } from "./context.ts";
+import type { Group, Member } from "./group.ts";
+import { pointTag } from "./image-tags.ts";
+import type { Refusal } from "./refusal.ts";
+
+/** Compose's own hash of each service at the time of the dry run, by container. */
+export interface ComposeAgreement {
+  kind: "agrees";
+  hashes: ReadonlyMap<string, string | null>;
+  /** Members that go through the engine although compose made them (`deploy.drift: engine`). */
+  byEngine: ReadonlySet<string>;
+}
+
+/**
+ * Whether compose would leave every member alone as things stand. A tag that somebody's `docker
+ * pull` moved is first pointed back at what runs; then the dry run decides. An edited file is never
+ * applied by pratique, and the operator is never told to run `up`.
+ */
+export async function findDrift(
+  group: Group,
+  context: RunContext,
+): Promise<ComposeAgreement | Refusal> {
+  const hashes = new Map<string, string | null>();
+  const byEngine = new Set<string>();
+  for (const member of group.members) {
+    if (member.project === null || member.strategy !== "compose") continue;
+    const drift = await findMemberDrift(member, context);
+    if (drift !== null && context.config.deploy.drift === "engine" && drift.reason === "drift") {
+      byEngine.add(member.container);
+      continue;
+    }
+    if (drift !== null) return drift;
+    hashes.set(member.container, await context.ports.compose.configHash(member.project));
+  }
+  return { kind: "agrees", hashes, byEngine };
+}
+
+async function findMemberDrift(member: Member, context: RunContext): Promise<Refusal | null> {
+  const { compose, engine } = context.ports;
+  const { project, container } = member;
+  if (project === null) return null;
+  const unreadable = await compose.firstUnreadable(project);
+  if (unreadable !== null) {
+    const why = `${unreadable} of the compose project ${project.project} is not readable here at the same path; mount it so, or set strategy: engine for ${container}.`;
+    return { kind: "hold", reason: "compose-unreadable", why };
+  }
+  await pointTag(member.reference.text, member.image.Id, engine);
+  const result = await compose.dryRun(project, [project.service]);
+  if (result.kind === "no-change") return null;
+  if (result.kind === "unreadable") {
+    return { kind: "hold", reason: "compose-unreadable", why: result.why };
+  }
+  const planned = result.planned.join("; ");
+  const why = `The compose files of ${container} differ from what runs (compose plans: ${planned}). Review the difference with \`docker compose config\` and settle it yourself, or revert the files; or set strategy: engine to leave the files out of it.`;
+  return { kind: "hold", reason: "drift", why };
+}

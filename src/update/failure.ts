@@ -1,0 +1,72 @@
+import {
+  COMPOSE_CHANGED,
+  CONTAINER_SUPERSEDED,
+  ENGINE_REFUSED,
+  ENGINE_TIMEOUT,
+  ENGINE_UNREACHABLE,
+  isError,
+  OperatorError,
+  RECREATION_REFUSED,
+  STATE_UNWRITABLE,
+} from "../errors.ts";
+import type { Phase } from "./phases.ts";
+import type { MemberPlan } from "./plan.ts";
+
+/** Why an update cannot be committed. */
+export interface Failure {
+  kind: "failure";
+  phase: Phase;
+  container: string;
+  why: string;
+  /** Catalogue code of the error behind it; null for a failed check. */
+  code: string | null;
+  evidence: readonly string[];
+  /** `unknown`: nobody could tell, so it does not count against the digest (I11). */
+  verdict: "unhealthy" | "unknown";
+}
+
+/** Failures that say nothing about the candidate. */
+const NOT_THE_CANDIDATE = [
+  ENGINE_UNREACHABLE,
+  ENGINE_TIMEOUT,
+  ENGINE_REFUSED,
+  STATE_UNWRITABLE,
+  CONTAINER_SUPERSEDED,
+  COMPOSE_CHANGED,
+  RECREATION_REFUSED,
+];
+
+/** The failure behind an explained error; anything else is a bug and is thrown on. */
+export function failureOf(error: unknown, phase: Phase, member: MemberPlan): Failure {
+  if (!(error instanceof OperatorError)) throw error;
+  const isOurs = NOT_THE_CANDIDATE.some((maker) => isError(error, maker));
+  return {
+    kind: "failure",
+    phase,
+    container: member.container,
+    why: error.message,
+    code: error.code,
+    evidence: [],
+    verdict: isOurs ? "unknown" : "unhealthy",
+  };
+}
+
+/** Runs a part of the procedure; an explained error is its result. */
+export async function attempt<Result>(
+  phase: Phase,
+  member: MemberPlan,
+  work: () => Promise<Result>,
+): Promise<Result | Failure> {
+  try {
+    return await work();
+  } catch (error) {
+    return failureOf(error, phase, member);
+  }
+}
+
+/** Whether a part of the procedure failed. */
+export function isFailure(result: unknown): result is Failure {
+  return (
+    typeof result === "object" && result !== null && "kind" in result && result.kind === "failure"
+  );
+}

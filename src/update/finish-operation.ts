@@ -1,0 +1,17 @@
+import type { OperationEnd } from "../state/journal.ts";
+import { cleanUp } from "./clean-up.ts";
+import { removeFormer } from "./commit.ts";
+import type { RunContext } from "./context.ts";
+import type { Operation } from "./operation.ts";
+
+/** The last step of every operation that does not wait for a person; repeated after a crash. */
+export async function finishOperation(
+  operation: Operation,
+  end: OperationEnd,
+  context: RunContext,
+): Promise<void> {
+  operation.step("clean-up", null);
+  if (end === "committed") await removeFormer(operation, context);
+  await cleanUp(operation, end === "committed" ? "committed" : "not-committed", context);
+  operation.close(end);
+}

@@ -1,0 +1,68 @@
+/**
+ * The plan of one operation: the recorded old world and the intent for each member. It is written
+ * to the journal before the first change and after each fact that a recovery needs. Together with
+ * what the engine says, it is all that `recover.ts` has (facts/crash-safety, rule 3).
+ */
+import type { Decision } from "../policy/decision.ts";
+import type { BackupRotation } from "../policy/retention.ts";
+import type { ComposeProject, ContainerInspect } from "../ports.ts";
+import type { HealthReport } from "../services/health-report.ts";
+import type { Digest } from "../values/digest.ts";
+
+export interface MemberPlan {
+  container: string;
+  /** Key in the configuration. */
+  service: string;
+  strategy: "compose" | "engine";
+  formerId: string;
+  formerImageId: string;
+  formerDigest: Digest | null;
+  /** Everything the engine knew of the former container: the last way to make it again. */
+  formerInspect: ContainerInspect;
+  project: ComposeProject | null;
+  /** `config --hash` when the dry run was clean: a roll back by compose needs the same one. */
+  configHash: string | null;
+  baseline: HealthReport | null;
+  rotation: BackupRotation | null;
+  /** Engine strategy: the container made for the candidate, known from its creation on. */
+  newId: string | null;
+  /** Wall time when the former container was about to be stopped. */
+  deployStartedAtMs: number | null;
+  firstHealthyAtMs: number | null;
+}
+
+/** What was known when the gate decided: kept, so that an outcome after a crash says it too. */
+export interface UpdateFacts {
+  decision: Decision | null;
+  databaseUpdatedAtMs: number | null;
+  scannerVersion: string | null;
+}
+
+export interface UpdatePlan {
+  kind: "update" | "rollback";
+  /** As the containers' configuration has it. */
+  reference: string;
+  candidateDigest: Digest | null;
+  candidateImageId: string;
+  /** What the history and the message say of each member, by container; decided before. */
+  facts: Record<string, UpdateFacts>;
+  members: [MemberPlan, ...MemberPlan[]];
+}
+
+/** Names that a crashed operation can be recognised by; deterministic, so a lost id is no loss. */
+export function temporaryName(container: string, operationId: string): string {
+  return `${container}-pratique-new-${operationId}`;
+}
+
+/** Name of the former container while the candidate proves itself. */
+export function parkedName(container: string, operationId: string): string {
+  return `${container}-pratique-former-${operationId}`;
+}
+
+/** Name of a never-started container that keeps an image through `docker image prune -a`. */
+export function anchorName(operationId: string, role: string): string {
+  return `pratique-anchor-${operationId}-${role}`;
+}
+
+/** Label of everything that belongs to one operation and to nobody else. */
+export const OPERATION_LABEL = "pratique.operation";

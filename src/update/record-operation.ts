@@ -1,0 +1,117 @@
+import { isUnwritable } from "../state/state.ts";
+import type { RunContext } from "./context.ts";
+import type { Failure } from "./failure.ts";
+import type { Operation } from "./operation.ts";
+import type { ContainerReport, Outcome } from "./outcome.ts";
+import type { MemberPlan } from "./plan.ts";
+import { recordEnding, tellRollBackBegins } from "./record.ts";
+import type { Steps } from "./steps.ts";
+
+/** How each member's update ended, by container. */
+export type Outcomes = ReadonlyMap<string, Outcome>;
+
+/**
+ * The commit point: the step, every outcome and its message in one transaction. Until it is
+ * durable, everything goes back; throws STATE_UNWRITABLE then.
+ */
+export function recordCommit(
+  operation: Operation,
+  outcomes: Outcomes,
+  steps: Steps,
+  context: RunContext,
+): ContainerReport[] {
+  return context.state.transaction(() => {
+    operation.step("commit", null);
+    return recordAll(operation, outcomes, null, steps, context);
+  });
+}
+
+/**
+ * The end of an operation that was not committed. A state that cannot be written is noted: the
+ * operation then stays open, and the next recovery finds all in place and tells it (I6).
+ */
+export function recordEnd(
+  operation: Operation,
+  outcomes: Outcomes,
+  failure: Failure,
+  steps: Steps,
+  context: RunContext,
+): ContainerReport[] {
+  try {
+    return context.state.transaction(() => {
+      const reports = recordAll(operation, outcomes, failure, steps, context);
+      const isLost = [...outcomes.values()].some(({ kind }) => kind === "rollback-failed");
+      if (isLost) operation.close("rollback-failed");
+      return reports;
+    });
+  } catch (error) {
+    if (!isUnwritable(error)) throw error;
+    context.progress({ kind: "note", text: error.message });
+    return operation.plan.members.map((member) => reportOf(operation, member, outcomes, steps));
+  }
+}
+
+/** Tells that a roll back begins, for every member. */
+export function announceRollBack(
+  operation: Operation,
+  failure: Failure,
+  context: RunContext,
+): void {
+  try {
+    context.state.transaction(() => {
+      for (const { container, service } of operation.plan.members) {
+        const key = keyOf(operation, container);
+        tellRollBackBegins({ container, service, key }, failure, context);
+      }
+    });
+  } catch (error) {
+    if (!isUnwritable(error)) throw error;
+    context.progress({ kind: "note", text: error.message });
+  }
+}
+
+function recordAll(
+  operation: Operation,
+  outcomes: Outcomes,
+  failure: Failure | null,
+  steps: Steps,
+  context: RunContext,
+): ContainerReport[] {
+  const { plan } = operation;
+  return plan.members.map((member) => {
+    const report = reportOf(operation, member, outcomes, steps);
+    const facts = plan.facts[member.container] ?? NO_FACTS;
+    const { candidateImageId, kind } = plan;
+    const key = keyOf(operation, member.container);
+    const ending = { report, facts, candidateImageId, kind, failure, key };
+    recordEnding(ending, operation.runId, context);
+    return report;
+  });
+}
+
+const NO_FACTS = { decision: null, databaseUpdatedAtMs: null, scannerVersion: null };
+
+function reportOf(
+  { plan }: Operation,
+  member: MemberPlan,
+  outcomes: Outcomes,
+  steps: Steps,
+): ContainerReport {
+  const outcome = outcomes.get(member.container);
+  if (outcome === undefined) throw new Error(`no outcome for ${member.container}`);
+  return {
+    container: member.container,
+    service: member.service,
+    reference: plan.reference,
+    runningImageId: member.formerImageId,
+    runningDigest: member.formerDigest,
+    candidate: plan.candidateDigest,
+    decision: plan.facts[member.container]?.decision ?? null,
+    outcome,
+    phases: steps.phases(),
+  };
+}
+
+function keyOf({ id }: Operation, container: string): string {
+  return `${id}:${container}`;
+}

@@ -1,0 +1,130 @@
+import pLimit from "p-limit";
+import { CONTAINER_UNKNOWN } from "../errors.ts";
+import { listQueue } from "../state/queue.ts";
+import { nearest } from "../values/nearest.ts";
+import { carryOut } from "./carry-out.ts";
+import type { RunContext } from "./context.ts";
+import { inDeploymentOrder } from "./deployment-order.ts";
+import { type Discovery, discover, settledReport } from "./discover.ts";
+import type { Group } from "./group.ts";
+import { type InventoryItem, takeInventory } from "./inventory.ts";
+import type { ContainerReport, RunKind, RunReport } from "./outcome.ts";
+import { prepareUpdate } from "./prepare-update.ts";
+import type { Prepared } from "./prepared.ts";
+import { recordSettled } from "./record-settled.ts";
+import { asRun, type RunResult } from "./run.ts";
+
+export interface RunRequest {
+  kind: RunKind;
+  /** Null: every watched container; `retry` takes those that wait in the queue. */
+  containers: string[] | null;
+  dryRun: boolean;
+  /** How long to wait for another run's lock. */
+  waitLockMs: number;
+}
+
+/**
+ * One run of `weekly`, `retry`, `update` or `check`: discover everything, pull, scan and decide
+ * ahead in parallel, then deploy one group at a time in order.
+ */
+export async function runCycle(request: RunRequest, context: RunContext): Promise<RunReport> {
+  return await asRun(request, context, async (runId) => {
+    const items = await takeInventory(context);
+    const names = wantedNames(request, items, context);
+    const found = await discover(items, { names }, context);
+    const isRetry = request.kind === "retry";
+    recordSettled(found.reports, runId, context);
+    if (request.kind === "check") return checked(found, runId, context);
+
+    const prepared = await prepareAll(
+      found.groups,
+      { ...request, runId, scanFirst: isRetry },
+      context,
+    );
+    const reports = [...found.reports];
+    let hasCriticalFailed = false;
+    for (const each of inDeploymentOrder(prepared, items, context)) {
+      if (context.stop.aborted) break;
+      const results = await carryOut(each, { ...request, runId, hasCriticalFailed }, context);
+      hasCriticalFailed ||= results.some((report) => isCriticalFailure(report, context));
+      reports.push(...results);
+    }
+    const isEnvironmentMissing = found.isRegistryMissing || prepared.some(lacksScanner);
+    return { containers: reports, isEnvironmentMissing };
+  });
+}
+
+/** Pull and scan run ahead of the deployments, as many at once as the scanner may have. */
+async function prepareAll(
+  groups: readonly Group[],
+  options: { runId: string; dryRun: boolean; scanFirst: boolean },
+  context: RunContext,
+): Promise<Prepared[]> {
+  const limit = pLimit(context.config.scanner.parallel);
+  const prepared = await Promise.all(
+    groups.map((group) =>
+      limit(async () => {
+        try {
+          return context.stop.aborted ? null : await prepareUpdate(group, options, context);
+        } catch (error) {
+          // A pull or scan that was told to stop is not a fault of anything.
+          if (context.stop.aborted) return null;
+          throw error;
+        }
+      }),
+    ),
+  );
+  return prepared.filter((each) => each !== null);
+}
+
+/** `check` looks and tells; it prepares nothing. */
+function checked(found: Discovery, runId: string, context: RunContext): RunResult {
+  const available = found.groups.flatMap(({ members, candidate }) =>
+    members.map((member) => settledReport(member, { kind: "available" }, candidate)),
+  );
+  recordSettled(available, runId, context);
+  const containers = [...found.reports, ...available];
+  return { containers, isEnvironmentMissing: found.isRegistryMissing };
+}
+
+function wantedNames(
+  request: RunRequest,
+  items: readonly InventoryItem[],
+  { state }: RunContext,
+): Set<string> | null {
+  if (request.kind === "retry") return new Set(listQueue(state).map(({ container }) => container));
+  if (request.containers === null) return null;
+  return new Set(request.containers.map((name) => containerNamed(name, items).container));
+}
+
+/** The container of this name, or of the service with this key. Throws CONTAINER_UNKNOWN. */
+export function containerNamed(name: string, items: readonly InventoryItem[]): InventoryItem {
+  const item =
+    items.find(({ container }) => container === name) ??
+    items.find(({ service }) => service === name);
+  if (item !== undefined) return item;
+  throw CONTAINER_UNKNOWN(
+    name,
+    nearest(
+      name,
+      items.map(({ container }) => container),
+    ),
+  );
+}
+
+function isCriticalFailure(
+  { container, service, outcome }: ContainerReport,
+  { config }: RunContext,
+) {
+  const isCritical = config.critical.includes(service) || config.critical.includes(container);
+  return isCritical && ["rolled-back", "rollback-failed", "failed"].includes(outcome.kind);
+}
+
+/** Nothing can be decided anywhere without it. */
+function lacksScanner({ scans }: Prepared): boolean {
+  const candidate = scans?.candidate;
+  return (
+    candidate?.kind === "unknown" &&
+    ["scanner-unreachable", "scanner-missing"].includes(candidate.reason)
+  );
+}

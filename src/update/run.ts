@@ -1,0 +1,110 @@
+import { AssertionError } from "node:assert";
+import { outcomeExit } from "../policy/outcome-exit.ts";
+import { acquireLock, lockHolder } from "../state/lock.ts";
+import { beginRun, closeInterruptedRuns, endRun } from "../state/runs.ts";
+import type { RunContext } from "./context.ts";
+import type { ContainerReport, RunKind, RunReport } from "./outcome.ts";
+import { tellSummary } from "./record.ts";
+import { recoverUnfinished } from "./recover.ts";
+import { STAY_MS, sendOutbox } from "./send-outbox.ts";
+
+/** What a run's work came to. */
+export interface RunResult {
+  containers: ContainerReport[];
+  /** Engine, scanner or registry unreachable: exit 4 unless something failed. */
+  isEnvironmentMissing: boolean;
+}
+
+/** `weekly` covers what these do, so it waits for them instead of giving up. */
+const WORTH_WAITING_MS = 60 * 60_000;
+
+/**
+ * The frame of every run: the host lock, recovery of what a crash left (every run does this
+ * first), the record of the run, its summary and the outbox.
+ */
+export async function asRun(
+  request: { kind: RunKind; dryRun: boolean; waitLockMs: number },
+  context: RunContext,
+  work: (runId: string) => Promise<RunResult>,
+): Promise<RunReport> {
+  const { config, state, ports, stop } = context;
+  const lock = await acquireLock(config.state, {
+    command: request.kind,
+    waitMs: Math.max(request.waitLockMs, patience(request.kind, config.state)),
+    clock: ports.clock,
+    signal: stop,
+  });
+  try {
+    const startedMs = ports.clock.monotonicMs();
+    const startedAt = new Date(ports.clock.now()).toISOString();
+    const { kind, dryRun } = request;
+    const runId = beginRun(state, { kind, host: config.host, dryRun });
+    closeInterruptedRuns(state, runId, "the process ended before the run did");
+    context.audit.write({ event: "run", run: runId, kind, outcome: "begins" });
+    const recovered = await recoverUnfinished(context);
+    const result = await untilStopped(() => work(runId), stop);
+    const containers = [...recovered, ...result.containers];
+    const report: RunReport = {
+      schema: 1,
+      run: runId,
+      kind,
+      host: config.host,
+      dryRun,
+      startedAt,
+      durationMs: Math.round(ports.clock.monotonicMs() - startedMs),
+      containers,
+      interrupted: stop.aborted ? stopText(stop) : null,
+      exitCode: outcomeExit(containers, result),
+    };
+    end(report, context);
+    await sendOutbox(context, STAY_MS);
+    return report;
+  } finally {
+    lock.release();
+  }
+}
+
+/** Work that was told to stop ends with what it has; everything else is thrown on. */
+async function untilStopped(work: () => Promise<RunResult>, stop: AbortSignal): Promise<RunResult> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!stop.aborted || error instanceof AssertionError) throw error;
+    return { containers: [], isEnvironmentMissing: false };
+  }
+}
+
+function stopText({ reason }: AbortSignal): string {
+  return reason instanceof Error ? reason.message : String(reason);
+}
+
+function patience(kind: RunKind, folder: string): number {
+  if (kind !== "weekly") return 0;
+  const holder = lockHolder(folder);
+  const isShort = holder !== null && holder !== "unknown" && /^(retry|check)$/.test(holder.command);
+  return isShort ? WORTH_WAITING_MS : 0;
+}
+
+function end(report: RunReport, context: RunContext): void {
+  const { run, kind, durationMs, containers, interrupted, exitCode } = report;
+  context.state.transaction(() => {
+    endRun(context.state, report);
+    if (!isWorthTelling(report)) return;
+    const { problems } = context.state;
+    const event = { kind, containers, durationMs, interrupted, problems };
+    tellSummary({ event: "run-summary", ...event }, run, context);
+  });
+  context.audit.write({ event: "run", run, kind, outcome: `exit ${exitCode}`, durationMs });
+}
+
+/** A weekly run always reports; the others only when they did something. */
+function isWorthTelling({ kind, dryRun, containers, interrupted }: RunReport): boolean {
+  if (dryRun) return false;
+  if (kind === "weekly" || interrupted !== null) return true;
+  return (
+    kind === "retry" &&
+    containers.some(({ outcome }) =>
+      ["updated", "rolled-back", "rollback-failed", "failed"].includes(outcome.kind),
+    )
+  );
+}

@@ -1,0 +1,66 @@
+import type { Notifier } from "../ports.ts";
+import {
+  type Channel,
+  dueMessages,
+  markDelivered,
+  markFailedAttempt,
+  nextDueMs,
+} from "../state/outbox.ts";
+import type { RunContext } from "./context.ts";
+
+/** How long a run stays to empty the outbox when the server does not answer. */
+export const STAY_MS = 5 * 60_000;
+
+/**
+ * Delivers what is due, in order per container, until nothing waits or the time is over. An
+ * unreachable server is no failure of anything: the next command of any kind goes on. Returns how
+ * many were delivered.
+ */
+export async function sendOutbox(context: RunContext, stayMs: number): Promise<number> {
+  const { ports } = context;
+  const main = await sendChannel("main", ports.notifier, stayMs, context);
+  const { fallbackNotifier } = ports;
+  if (fallbackNotifier === null) return main;
+  return main + (await sendChannel("fallback", fallbackNotifier, 0, context));
+}
+
+async function sendChannel(
+  channel: Channel,
+  notifier: Notifier,
+  stayMs: number,
+  context: RunContext,
+): Promise<number> {
+  const { state, ports, stop } = context;
+  const deadlineMs = ports.clock.monotonicMs() + stayMs;
+  let delivered = 0;
+  for (;;) {
+    delivered += await sendDue(channel, notifier, context);
+    const next = nextDueMs(state, channel);
+    if (next === null) return delivered;
+    const waitMs = Math.max(0, next - state.now());
+    if (ports.clock.monotonicMs() + waitMs > deadlineMs || stop.aborted) return delivered;
+    await ports.clock.sleep(waitMs, stop).catch(() => {});
+  }
+}
+
+/** Everything that is due now; a message that was delivered makes its successor due. */
+async function sendDue(channel: Channel, notifier: Notifier, context: RunContext): Promise<number> {
+  const { state } = context;
+  let delivered = 0;
+  for (let due = dueMessages(state, { channel }); due.length > 0; ) {
+    for (const { id, message } of due) {
+      const answer = await notifier.deliver(message);
+      context.audit.write({ event: "message", id, channel, outcome: answer.kind });
+      if (answer.kind === "delivered") {
+        markDelivered(state, id, answer.serverId, channel);
+        delivered += 1;
+        continue;
+      }
+      const isRefused = answer.kind === "refused";
+      const retryAfterMs = answer.kind === "retry" ? answer.retryAfterMs : null;
+      markFailedAttempt(state, id, { why: answer.why, isRefused, retryAfterMs, channel });
+    }
+    due = dueMessages(state, { channel });
+  }
+  return delivered;
+}

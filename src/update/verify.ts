@@ -1,0 +1,46 @@
+import { awaitHealthy, type Verification } from "../services/await-healthy.ts";
+import type { CheckDeps } from "../services/checks/check.ts";
+import type { RunContext } from "./context.ts";
+import type { MemberPlan } from "./plan.ts";
+
+/**
+ * Proves that a member runs this image id and that no check is worse than before the update:
+ * container up and stable, HEALTHCHECK, the service's probes. A container that does not start is
+ * an answer here, not an error; so the decision to roll back has one home.
+ */
+export async function verify(
+  member: MemberPlan,
+  expectation: { imageId: string; withDeep: boolean },
+  context: RunContext,
+): Promise<Verification> {
+  return await awaitHealthy(checkTarget(member, context), await checkDeps(context), {
+    deadlineMs: null,
+    stableMs: null,
+    expectedImageId: expectation.imageId,
+    baseline: member.baseline,
+    withoutDeep: !expectation.withDeep,
+    onProgress: ({ text, elapsedMs, timeoutMs }) =>
+      context.progress({ kind: "wait", container: member.container, text, elapsedMs, timeoutMs }),
+  });
+}
+
+/** What is checked: the container, with what the configuration says of it. */
+export function checkTarget(member: { container: string; service: string }, context: RunContext) {
+  return {
+    container: member.container,
+    service: context.config.services[member.service] ?? null,
+  };
+}
+
+/** What the checks use; where this process stands is found once per call. */
+export async function checkDeps(context: RunContext): Promise<CheckDeps> {
+  const { engine, probes, clock, scanner } = context.ports;
+  return {
+    engine,
+    probes,
+    clock,
+    scanner,
+    config: context.config,
+    vantage: await context.vantage(),
+  };
+}
