@@ -22,7 +22,8 @@ function network(id: string, address: string, more: JsonObject = {}): JsonObject
 }
 
 function inside(networks: Record<string, JsonObject>, mode = "bridge"): Vantage {
-  return { kind: "container", self: container("pratique", { networks, mode }) };
+  const self = container("pratique", { networks, mode });
+  return { kind: "container", self, network: self };
 }
 
 function placesOf(addresses: readonly Address[]): string[] {
@@ -103,8 +104,9 @@ test("pratique on the host network stands where the host stands", () => {
 });
 
 test("a container that shares pratique's network namespace is reached by loopback", () => {
-  const self = container("vpn", { networks: onBridge });
-  assert.deepEqual(reachNamed(self, { kind: "container", self }), ["127.0.0.1:80"]);
+  const network = container("vpn", { networks: onBridge });
+  const self = container("pratique", { mode: "container:vpn" });
+  assert.deepEqual(reachNamed(network, { kind: "container", self, network }), ["127.0.0.1:80"]);
 });
 
 test("an engine on another machine is reached by what it publishes only", () => {

@@ -8,8 +8,8 @@ import type { ContainerInspect, JsonObject } from "../ports.ts";
 /** Where this process stands. */
 export type Vantage =
   | { kind: "host" }
-  /** In a container of the same engine: its inspect (the namespace owner's, where it shares one). */
-  | { kind: "container"; self: ContainerInspect }
+  /** In a container of the same engine; `network` is the one whose network it uses, mostly itself. */
+  | { kind: "container"; self: ContainerInspect; network: ContainerInspect }
   /** The engine runs on another machine: only what is published there can be reached. */
   | { kind: "remote"; host: string };
 
@@ -72,10 +72,10 @@ function addressesOf(endpoint: Endpoint, container: ContainerInspect, vantage: V
 
 function networkAddresses(container: ContainerInspect, vantage: Vantage, port: number): Address[] {
   if (vantage.kind === "remote") return [];
-  if (vantage.kind === "container" && vantage.self.Id === container.Id) {
+  if (vantage.kind === "container" && vantage.network.Id === container.Id) {
     return [{ host: "127.0.0.1", port, via: "the shared network namespace" }];
   }
-  const own = vantage.kind === "container" ? networkIds(vantage.self) : null;
+  const own = vantage.kind === "container" ? networkIds(vantage.network) : null;
   return networksOf(container)
     .filter(({ id }) => own === null || own.has(id))
     .flatMap(({ name, settings }) =>
@@ -155,11 +155,11 @@ function containerPortOf(container: ContainerInspect, endpoint: Endpoint): numbe
 function hostAddresses(vantage: Vantage, port: number, via: string): Address[] {
   if (vantage.kind === "remote") return [{ host: vantage.host, port, via }];
   if (vantage.kind === "host") return [{ host: "127.0.0.1", port, via }];
-  const gateways = networksOf(vantage.self).flatMap(({ settings }) => [
+  const gateways = networksOf(vantage.network).flatMap(({ settings }) => [
     text(settings.Gateway),
     text(settings.IPv6Gateway),
   ]);
-  const extraHosts = vantage.self.HostConfig.ExtraHosts;
+  const extraHosts = vantage.network.HostConfig.ExtraHosts;
   const named = (Array.isArray(extraHosts) ? extraHosts : [])
     .map((entry) => text(entry))
     .find((entry) => entry.startsWith("host.docker.internal"));
@@ -171,7 +171,9 @@ function hostAddresses(vantage: Vantage, port: number, via: string): Address[] {
 
 /** A container on the host network stands where the host stands. */
 function standpoint(vantage: Vantage): Vantage {
-  return vantage.kind === "container" && isOnHostNetwork(vantage.self) ? { kind: "host" } : vantage;
+  return vantage.kind === "container" && isOnHostNetwork(vantage.network)
+    ? { kind: "host" }
+    : vantage;
 }
 
 function isOnHostNetwork(container: ContainerInspect): boolean {

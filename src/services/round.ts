@@ -2,7 +2,7 @@ import type { ServiceConfig } from "../config/config.ts";
 import type { ContainerInspect } from "../ports.ts";
 import { choosePreset } from "./catalog.ts";
 import type { Check, CheckContext, CheckDeps, CheckResult, CheckSettings } from "./checks/check.ts";
-import { PROBE_TIMEOUT_MS, unhealthy } from "./checks/check.ts";
+import { PACE, unhealthy } from "./checks/check.ts";
 import { CONTAINER_CHECK, containerCheck, healthcheckCheck } from "./checks/docker-health.ts";
 import { runCheck } from "./checks/run-check.ts";
 import { configuredChecks } from "./configured-checks.ts";
@@ -90,7 +90,7 @@ export function planRound(
     settings,
     container,
     redact: redactorFor(container),
-    timeoutMs: PROBE_TIMEOUT_MS,
+    timeoutMs: (deps.pace ?? PACE).probeTimeoutMs,
   };
   // An operator's choice, and any check of a critical service, must be able to look.
   const isBinding = chosen.isConfigured || isCritical(target, deps);
@@ -118,7 +118,7 @@ export async function runInRound(
   deps: CheckDeps,
 ): Promise<CheckResult> {
   return await runCheck(check, {
-    timeoutMs: (check.timeoutMs ?? PROBE_TIMEOUT_MS) + RUN_GRACE_MS,
+    timeoutMs: (check.timeoutMs ?? (deps.pace ?? PACE).probeTimeoutMs) + RUN_GRACE_MS,
     clock: deps.clock,
     redact: redactorFor(round.container),
   });

@@ -6,7 +6,7 @@
 import type { ContainerInspect, Verdict } from "../ports.ts";
 import { shortDigest } from "../values/digest.ts";
 import { formatDuration } from "../values/duration.ts";
-import type { Check, CheckDeps, CheckResult } from "./checks/check.ts";
+import { type Check, type CheckDeps, type CheckResult, PACE } from "./checks/check.ts";
 import { CONTAINER_CHECK, HEALTHCHECK_CHECK } from "./checks/docker-health.ts";
 import { type Stability, stableForMs, trackStability, whyHopeless } from "./checks/stability.ts";
 import { compareWithBaseline, explainProbe, type HealthReport } from "./health-report.ts";
@@ -14,7 +14,6 @@ import { type CheckTarget, planRound, type Round, runInRound } from "./round.ts"
 
 /** Tries of a deep check before it counts. */
 const DEEP_TRIES = 3;
-const DEEP_PAUSE_MS = 2000;
 /** All tries of all deep checks together, beyond the deadline. */
 export const DEEP_LIMIT_MS = 10 * 60_000;
 
@@ -150,7 +149,10 @@ export class Watch {
       const tried = this.#deep.get(check.name);
       if (tried === undefined) return true;
       if (tried.result.verdict === "healthy" || check.isOnce === true) return false;
-      return tried.tries < DEEP_TRIES && this.#nowMs() - tried.atMs >= DEEP_PAUSE_MS;
+      return (
+        tried.tries < DEEP_TRIES &&
+        this.#nowMs() - tried.atMs >= (this.#deps.pace ?? PACE).deepPauseMs
+      );
     });
     await this.#ask(due, this.#deep);
   }

@@ -3,12 +3,21 @@ import type { ContainerInspect, Ports, ProbeFailure, ProbeResult, Verdict } from
 import type { Vantage } from "../address.ts";
 import type { Redact } from "../evidence.ts";
 
-/** How long one probe may take. */
-export const PROBE_TIMEOUT_MS = 5000;
+/** How patient the checks are. */
+export interface Pace {
+  /** How long one probe may take. */
+  probeTimeoutMs: number;
+  /** Pause before a deep check is tried again. */
+  deepPauseMs: number;
+}
+
+export const PACE: Pace = { probeTimeoutMs: 5000, deepPauseMs: 2000 };
 
 /** What the checks of one service may use. */
 export interface CheckDeps extends Pick<Ports, "engine" | "probes" | "clock" | "scanner"> {
   vantage: Vantage;
+  /** Default PACE; tests hurry. */
+  pace?: Pace;
   config: Pick<Config, "host" | "notify" | "scanner" | "services" | "health" | "critical">;
 }
 
