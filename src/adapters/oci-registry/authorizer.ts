@@ -1,9 +1,10 @@
 import { OperatorError } from "../../errors.ts";
 import type { Clock, RegistryFailure } from "../../ports.ts";
 import type { Challenge } from "./challenge.ts";
-import type { RegistryCredentials, RegistryLogin } from "./credentials.ts";
+import type { RegistryCredentials } from "./credentials.ts";
 import type { PatientSender } from "./patient-sender.ts";
 import { newPatience } from "./patient-sender.ts";
+import type { RegistryLogin } from "./registry-login.ts";
 
 /** Value of an `Authorization` header, and whether it was made for this very request. */
 export interface Authorization {

@@ -7,12 +7,7 @@ import { Secret } from "../../values/secret.ts";
 import { runProgram } from "../system/run-program.ts";
 import type { DockerConfigFile } from "./docker-config-file.ts";
 import { helperFor, loginFor, parseDockerConfig, serverAddress } from "./docker-config-file.ts";
-
-/** What one registry is shown; never sent to another one. */
-export type RegistryLogin =
-  | { kind: "password"; username: string; password: Secret }
-  /** An OAuth refresh token, exchanged for access tokens at the registry's token service. */
-  | { kind: "identity-token"; token: Secret };
+import type { RegistryLogin } from "./registry-login.ts";
 
 export interface RegistryCredentials {
   /**
@@ -72,18 +67,6 @@ export function createCredentials(options: {
 /** `$DOCKER_CONFIG`, else `~/.docker`. */
 export function dockerConfigFolder(environment: NodeJS.ProcessEnv): string {
   return environment.DOCKER_CONFIG || join(environment.HOME || homedir(), ".docker");
-}
-
-/** Value of the engine's `X-Registry-Auth` header for a pull from this registry. */
-export function engineAuthHeader(registry: string, login: RegistryLogin): string {
-  const serveraddress = serverAddress(registry);
-  const fields =
-    login.kind === "password"
-      ? { username: login.username, password: login.password.reveal(), serveraddress }
-      : { identitytoken: login.token.reveal(), serveraddress };
-  // The engine decodes base64url; Go's encoder, unlike Node's, pads it.
-  const encoded = Buffer.from(JSON.stringify(fields)).toString("base64");
-  return encoded.replaceAll("+", "-").replaceAll("/", "_");
 }
 
 async function readConfig(path: string, registry: string): Promise<DockerConfigFile | null> {

@@ -2,9 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { inspect } from "node:util";
 import fc from "fast-check";
-import type { RegistryLogin } from "./credentials.ts";
-import { engineAuthHeader } from "./credentials.ts";
 import { helperFor, loginFor, parseDockerConfig } from "./docker-config-file.ts";
+import type { RegistryLogin } from "./registry-login.ts";
 
 const basic = (user: string, password: string) =>
   Buffer.from(`${user}:${password}`).toString("base64");
@@ -74,19 +73,6 @@ test("takes the registry's own helper before the store, and an empty name as non
   assert.equal(helperFor(config, "a.io"), "ecr-login");
   assert.equal(helperFor(config, "b.io"), null);
   assert.equal(helperFor(config, "c.io"), "secretservice");
-});
-
-test("makes the header that the engine decodes", () => {
-  const found = login({ auths: { "docker.io": { auth: basic("ann", "??>>~~") } } }, "docker.io");
-  assert.ok(found);
-  const header = engineAuthHeader("docker.io", found);
-  assert.match(header, /^[A-Za-z0-9_=-]+$/);
-  assert.equal(header.length % 4, 0);
-  assert.deepEqual(JSON.parse(Buffer.from(header, "base64url").toString()), {
-    username: "ann",
-    password: "??>>~~",
-    serveraddress: "https://index.docker.io/v1/",
-  });
 });
 
 test("prints no password", () => {

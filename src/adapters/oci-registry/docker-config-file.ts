@@ -1,5 +1,5 @@
 import { Secret } from "../../values/secret.ts";
-import type { RegistryLogin } from "./credentials.ts";
+import type { RegistryLogin } from "./registry-login.ts";
 
 /** The parts of Docker's `config.json` that concern credentials. */
 export interface DockerConfigFile {
