@@ -17,6 +17,8 @@ const CHECKOUT = resolve(import.meta.dirname, "..");
 const UNIT_PATTERNS = ["src/**/*.test.ts", "test/*.test.ts"];
 const LAB_PATTERNS = ["test/*/**/*.test.ts"];
 const FILE_TIMEOUT_MS = 10 * 60_000;
+/** Shorter, so that the report names the test that hangs. */
+const TEST_TIMEOUT_MS = 5 * 60_000;
 /** Each lab keeps about one core busy. */
 const FILES_AT_A_TIME = 2;
 
@@ -36,6 +38,7 @@ async function main(args: readonly string[]): Promise<number> {
   process.env.PRATIQUE_LAB_RUN = mark;
   process.env.PRATIQUE_CHECKOUT = CHECKOUT;
   process.env.PRATIQUE_NODE = process.execPath;
+  process.env.PRATIQUE_FILE_TIMEOUT_SECONDS = String(FILE_TIMEOUT_MS / 1000);
   // node:test starts each file with this program.
   process.execPath = join(CHECKOUT, "test", "lab", "run-test-file");
 
@@ -65,7 +68,7 @@ async function runFiles(files: string[], signal: AbortSignal): Promise<Counts> {
   const events = run({
     files,
     concurrency: FILES_AT_A_TIME,
-    timeout: FILE_TIMEOUT_MS,
+    timeout: TEST_TIMEOUT_MS,
     signal,
   });
   const counts: Counts = { passed: 0, failed: 0, skipped: 0 };
