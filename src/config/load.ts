@@ -148,9 +148,12 @@ function without(value: unknown, path: ConfigPath): unknown {
   const [first, ...rest] = path;
   if (typeof value !== "object" || value === null || Array.isArray(value)) return {};
   if (first === undefined || !(first in value)) return value;
-  const { [first]: inner, ...others } = value as Record<string, unknown>;
   const keepsSection = rest.length > 0 && typeof rest[0] === "string";
-  return keepsSection ? { ...others, [first]: without(inner, rest) } : others;
+  const entries = Object.entries(value).flatMap(([key, inner]) => {
+    if (key !== first) return [[key, inner] as const];
+    return keepsSection ? [[key, without(inner, rest)] as const] : [];
+  });
+  return Object.fromEntries(entries);
 }
 
 /** The default endpoint comes from the environment, so the schema has not seen it. */

@@ -1,10 +1,8 @@
 import type { CommandRun } from "../command.ts";
 import { carryOutRun, waitOption } from "../run-command.ts";
 
-export const run: CommandRun = async (input) =>
-  await carryOutRun(input, ({ runCycle }, context) =>
-    runCycle(
-      { kind: "check", containers: null, dryRun: false, waitLockMs: waitOption(input, 0) },
-      context,
-    ),
-  );
+export const run: CommandRun = async (input) => {
+  const waitLockMs = waitOption(input, 0);
+  const request = { kind: "check", containers: null, dryRun: false, waitLockMs } as const;
+  return await carryOutRun(input, ({ runCycle }, context) => runCycle(request, context));
+};

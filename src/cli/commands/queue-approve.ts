@@ -1,6 +1,6 @@
-import { EXIT, USAGE } from "../../errors.ts";
+import { CONTAINER_UNKNOWN, EXIT, USAGE } from "../../errors.ts";
 import { addApproval } from "../../state/approvals.ts";
-import { knownCandidate, listCandidates } from "../../state/candidates.ts";
+import { knownCandidate } from "../../state/candidates.ts";
 import { queueEntry } from "../../state/queue.ts";
 import type { State } from "../../state/state.ts";
 import { type Digest, shortDigest } from "../../values/digest.ts";
@@ -10,6 +10,7 @@ import { type CommandInput, type CommandRun, textOption } from "../command.ts";
 import { idsText } from "../render/decision.ts";
 import { localTime } from "../render/time.ts";
 import { visible } from "../render/visible.ts";
+import type { Session } from "../session.ts";
 
 export const run: CommandRun = async (input) => {
   const { output, session } = input;
@@ -18,10 +19,9 @@ export const run: CommandRun = async (input) => {
   if (reason === "") throw USAGE("An approval needs --reason: somebody will ask for it.");
   const expiresAtMs = expiry(input);
   const ids = findingIds(input);
-  const { config } = await session.loadConfig();
   const state = await session.openState();
-  const names = [...listCandidates(state).map((known) => known.container), ...containersOf(config)];
-  const digest = ids.length > 0 ? null : waitingDigest(container, state, names);
+  await assertKnown(container, state, session);
+  const digest = ids.length > 0 ? null : waitingDigest(container, state);
   const approval = addApproval(state, {
     container,
     digest,
@@ -64,20 +64,21 @@ function findingIds({ options }: CommandInput): string[] {
 }
 
 /** The digest that waits in the queue, else the candidate that was seen last. */
-function waitingDigest(container: string, state: State, names: readonly string[]): Digest {
+function waitingDigest(container: string, state: State): Digest {
   const digest =
     queueEntry(state, container)?.digest ?? knownCandidate(state, container)?.candidate ?? null;
   if (digest !== null) return digest;
-  const meant = names.includes(container) ? null : nearest(container, names);
   throw USAGE(
-    meant === null
-      ? `No digest of ${container} waits for an approval; --cve approves findings in advance.`
-      : `No digest of ${container} waits for an approval. Did you mean ${meant}?`,
+    `No digest of ${container} waits for an approval; --cve approves findings in advance.`,
   );
 }
 
-function containersOf(config: { services: Readonly<Record<string, { container: string }>> }) {
-  return Object.values(config.services).map(({ container }) => container);
+/** An approval for a mistyped name would wait for ever. The engine is asked only when it must. */
+async function assertKnown(container: string, state: State, session: Session): Promise<void> {
+  if (queueEntry(state, container) !== null || knownCandidate(state, container) !== null) return;
+  const { ports } = await session.openContext();
+  const names = (await ports.engine.listContainers()).map(({ name }) => name);
+  if (!names.includes(container)) throw CONTAINER_UNKNOWN(container, nearest(container, names));
 }
 
 /** Who is at the keyboard, as well as one can know: for people who read the approval later. */

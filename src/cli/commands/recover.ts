@@ -1,7 +1,7 @@
 import type { CommandRun } from "../command.ts";
 import { carryOutRun, waitOption } from "../run-command.ts";
 
-export const run: CommandRun = async (input) =>
-  await carryOutRun(input, ({ recover }, context) =>
-    recover({ waitLockMs: waitOption(input, 0) }, context),
-  );
+export const run: CommandRun = async (input) => {
+  const request = { waitLockMs: waitOption(input, 0) };
+  return await carryOutRun(input, ({ recover }, context) => recover(request, context));
+};

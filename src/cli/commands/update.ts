@@ -1,15 +1,10 @@
 import { type CommandRun, hasOption } from "../command.ts";
 import { carryOutRun, waitOption } from "../run-command.ts";
 
-export const run: CommandRun = async (input) =>
-  await carryOutRun(input, ({ runCycle }, context) =>
-    runCycle(
-      {
-        kind: "update",
-        containers: [...new Set(input.arguments)],
-        dryRun: hasOption(input, "dryRun"),
-        waitLockMs: waitOption(input, 0),
-      },
-      context,
-    ),
-  );
+export const run: CommandRun = async (input) => {
+  const containers = [...new Set(input.arguments)];
+  const dryRun = hasOption(input, "dryRun");
+  const waitLockMs = waitOption(input, 0);
+  const request = { kind: "update", containers, dryRun, waitLockMs } as const;
+  return await carryOutRun(input, ({ runCycle }, context) => runCycle(request, context));
+};
