@@ -62,7 +62,8 @@ function sortedIds(ids: Map<string, Severity>, isWanted: (id: string) => boolean
     .map(([id]) => id);
 }
 
-function countBySeverity(ids: Map<string, Severity>): SeverityCounts {
+/** Distinct ids by severity. */
+export function countBySeverity(ids: ReadonlyMap<string, Severity>): SeverityCounts {
   const counts: SeverityCounts = { CRITICAL: 0, HIGH: 0, MEDIUM: 0, LOW: 0, UNKNOWN: 0 };
   for (const severity of ids.values()) counts[severity] += 1;
   return counts;

@@ -4,7 +4,7 @@ import { linkSync, lstatSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { invariant } from "./invariant.ts";
 import { readMeta, writeMeta } from "./meta.ts";
-import { putInQueue, queueEntry, queueFilePath } from "./queue.ts";
+import { publishAfterCommit, putInQueue, queueEntry, queueFilePath } from "./queue.ts";
 import type { State } from "./state.ts";
 
 const DONE_KEY = "former-queue-imported";
@@ -37,6 +37,7 @@ export function importFormerQueue(state: State): void {
       });
     }
     writeMeta(state, DONE_KEY, new Date(state.now()).toISOString());
+    publishAfterCommit(state);
   });
 }
 

@@ -4,7 +4,7 @@ import type { Phase } from "../update/phases.ts";
 import { PHASES } from "../update/phases.ts";
 import { jsonOf, jsonOrNull, numberOf, numberOrNull, textOf, textOrNull } from "./columns.ts";
 import { invariant } from "./invariant.ts";
-import type { Row, State } from "./state.ts";
+import type { Row, State, TransactionOptions } from "./state.ts";
 import { isUnwritable } from "./state.ts";
 
 export type OperationKind = "update" | "rollback";
@@ -74,7 +74,12 @@ export function openOperation(
  * Commits the intent to do a step; the caller acts after it returns. Throws STATE_UNWRITABLE when
  * it could not be made durable: then do not act.
  */
-export function recordStep(state: State, operationId: string, step: NewStep): void {
+export function recordStep(
+  state: State,
+  operationId: string,
+  step: NewStep,
+  options: TransactionOptions = {},
+): void {
   state.transaction(() => {
     const operation = findOperation(state, operationId);
     invariant(operation !== null, `there is no operation ${operationId}`);
@@ -98,7 +103,7 @@ export function recordStep(state: State, operationId: string, step: NewStep): vo
       );
     invariant(lastPhase(state, operationId) === step.phase, "the journal reads back what it wrote");
     announce(state, operationId, step.phase, step.container);
-  });
+  }, options);
 }
 
 /**
@@ -107,7 +112,7 @@ export function recordStep(state: State, operationId: string, step: NewStep): vo
  */
 export function recordStepIfPossible(state: State, operationId: string, step: NewStep): boolean {
   try {
-    recordStep(state, operationId, step);
+    recordStep(state, operationId, step, { isEssential: true });
     return true;
   } catch (error) {
     if (!isUnwritable(error)) throw error;

@@ -39,11 +39,13 @@ export async function acquireLock(
     waitMs: number;
     clock: Pick<Clock, "now" | "monotonicMs" | "sleep">;
     signal?: AbortSignal;
+    /** Told once, with the holder's description, when there is something to wait for. */
+    onWait?: (holder: string) => void;
   },
 ): Promise<Lock> {
   const { clock, signal } = options;
   const deadlineMs = clock.monotonicMs() + options.waitMs;
-  for (;;) {
+  for (let tries = 0; ; tries += 1) {
     signal?.throwIfAborted();
     const database = tryLock(folder);
     if (database !== null) {
@@ -52,6 +54,7 @@ export async function acquireLock(
     }
     const leftMs = deadlineMs - clock.monotonicMs();
     if (leftMs <= 0) throw LOCKED(describe(readHolder(folder)));
+    if (tries === 0) options.onWait?.(describe(readHolder(folder)));
     await clock.sleep(Math.min(POLL_MS, leftMs), signal);
   }
 }

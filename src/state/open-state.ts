@@ -1,15 +1,26 @@
 // Invariants: the file is either absent or a complete database of one schema version; it is never
 // created over something else; a database that is damaged, foreign or newer is not written to.
-import { closeSync, existsSync, linkSync, mkdirSync, openSync, rmSync, statSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { STATE_DAMAGED, STATE_NEWER, STATE_UNWRITABLE } from "../errors.ts";
 import { syncFolder } from "./files.ts";
 import { importFormerQueue } from "./import-queue.ts";
 import { invariant } from "./invariant.ts";
+import { publishIfStale } from "./queue.ts";
+import { keepReserve, releaseReserve } from "./reserve.ts";
 import { APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION, TABLES } from "./schema.ts";
 import type { State, StepObserver } from "./state.ts";
-import { explainDatabaseError } from "./state.ts";
+import { explainDatabaseError, isDiskFull, isUnwritable } from "./state.ts";
 
 const BUSY_TIMEOUT_MS = 10_000;
 const MAX_PROBLEMS = 100;
@@ -34,14 +45,29 @@ export function databasePath(folder: string): string {
  * older schemas. Throws STATE_DAMAGED, STATE_NEWER or STATE_UNWRITABLE; then nothing was changed.
  */
 export function openState(folder: string, options: OpenStateOptions = {}): State {
+  const isFull = (options.check ?? "full") === "full";
+  try {
+    const state = openOnce(folder, options);
+    if (isFull) keepReserve(folder);
+    return state;
+  } catch (error) {
+    // On a full disk not even reading works (the log's index is a file): recovery needs the room.
+    if (!isFull || !isUnwritable(error) || !releaseReserve(folder)) throw error;
+    return openOnce(folder, options);
+  }
+}
+
+function openOnce(folder: string, options: OpenStateOptions): State {
   const path = databasePath(folder);
   createIfAbsent(folder, path);
+  const isFull = (options.check ?? "full") === "full";
   let database: DatabaseSync | null = null;
   try {
     database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
-    prepare(database, path, options.check ?? "full");
+    prepare(database, path, isFull);
     const state = stateOf(database, folder, path, options);
     importFormerQueue(state);
+    if (isFull) publishIfStale(state);
     return state;
   } catch (error) {
     database?.close();
@@ -49,14 +75,14 @@ export function openState(folder: string, options: OpenStateOptions = {}): State
   }
 }
 
-function prepare(database: DatabaseSync, path: string, check: "full" | "schema"): void {
+function prepare(database: DatabaseSync, path: string, isFull: boolean): void {
   if (statSync(path).size === 0) throw STATE_DAMAGED(path, "it is empty");
   const version = pragma(database, "user_version");
   if (pragma(database, "application_id") !== APPLICATION_ID) {
     throw STATE_DAMAGED(path, "it is not pratique's database");
   }
   if (version > SCHEMA_VERSION) throw STATE_NEWER(path, version, SCHEMA_VERSION);
-  if (check === "full") verifyPages(database, path);
+  if (isFull) verifyPages(database, path);
   // FULL: in WAL mode only this keeps a committed step through a power cut.
   database.exec("PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF");
   if (version < SCHEMA_VERSION) migrate(database);
@@ -129,7 +155,11 @@ function linkUnlessThere(from: string, to: string): void {
   try {
     linkSync(from, to);
   } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+    const code = error instanceof Error && "code" in error ? error.code : null;
+    if (code === "EEXIST") return;
+    // Some file systems (FAT, some network ones) have no hard links.
+    if (code !== "EPERM" && code !== "ENOTSUP" && code !== "ENOSYS") throw error;
+    renameSync(from, to);
   }
 }
 
@@ -148,20 +178,32 @@ function stateOf(
   path: string,
   options: OpenStateOptions,
 ): State {
-  let afterCommit: Array<() => void> = [];
+  let afterCommit: { work: () => void; name: string | undefined }[] = [];
   const problems: string[] = [];
 
-  function runOutermost<Result>(work: () => Result): Result {
+  /** One level of a transaction: the outermost, or a part of it that can fail alone. */
+  function runLevel<Result>([begin, commit, undo]: Level, work: () => Result): Result {
+    const pending = afterCommit.length;
     try {
-      database.exec("BEGIN IMMEDIATE");
+      database.exec(begin);
       const result = work();
       invariant(!(result instanceof Promise), "a transaction must not wait for anything");
-      database.exec("COMMIT");
+      database.exec(commit);
       return result;
     } catch (error) {
-      afterCommit = [];
-      // A full disk may have rolled back already.
-      if (database.isTransaction) database.exec("ROLLBACK");
+      afterCommit = afterCommit.slice(0, pending);
+      // A full disk may have rolled everything back already.
+      if (database.isTransaction) database.exec(undo);
+      throw error;
+    }
+  }
+
+  function runOutermost<Result>(work: () => Result, isEssential: boolean): Result {
+    try {
+      return runLevel(OUTERMOST, work);
+    } catch (error) {
+      const mayTryAgain = isEssential && isDiskFull(error) && releaseReserve(folder);
+      if (mayTryAgain) return runOutermost(work, false);
       throw explainDatabaseError(error, path);
     }
   }
@@ -172,17 +214,18 @@ function stateOf(
     now: options.now ?? Date.now,
     onStep: options.onStep ?? null,
     problems,
-    transaction(work) {
-      if (database.isTransaction) return work();
-      const result = runOutermost(work);
+    transaction(work, { isEssential = false } = {}) {
+      if (database.isTransaction) return runLevel(INNER, work);
+      const result = runOutermost(work, isEssential);
       const due = afterCommit;
       afterCommit = [];
-      for (const task of due) task();
+      for (const task of due) task.work();
       return result;
     },
-    afterCommit(work) {
+    afterCommit(work, name) {
       invariant(database.isTransaction, "afterCommit belongs inside a transaction");
-      afterCommit.push(work);
+      if (name !== undefined && afterCommit.some((task) => task.name === name)) return;
+      afterCommit.push({ work, name });
     },
     report(problem) {
       if (problems.length < MAX_PROBLEMS) problems.push(problem);
@@ -192,3 +235,11 @@ function stateOf(
     },
   };
 }
+
+type Level = readonly [begin: string, commit: string, undo: string];
+const OUTERMOST: Level = ["BEGIN IMMEDIATE", "COMMIT", "ROLLBACK"];
+const INNER: Level = [
+  "SAVEPOINT inner_step",
+  "RELEASE inner_step",
+  "ROLLBACK TO inner_step; RELEASE inner_step",
+];

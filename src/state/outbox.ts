@@ -10,6 +10,9 @@ import type { Row, State } from "./state.ts";
 /** How long an undeliverable message is tried. */
 const KEEP_TRYING_MS = 7 * 24 * 3_600_000;
 
+/** A delivery takes at most 10 s (the notifier's bound); a crash in between costs this long. */
+const LEASE_MS = 15_000;
+
 export type Channel = "main" | "fallback";
 
 export interface NewMessage {
@@ -63,13 +66,23 @@ export function enqueueMessage(state: State, message: NewMessage): string {
 }
 
 /**
- * Messages to deliver now, at most one per container and the oldest first, so that order is kept.
- * Deliver, mark, ask again. One that the server refused does not hold up its successors.
+ * Takes the messages to deliver now, at most one per container and the oldest first, so that order
+ * is kept: deliver, mark, ask again. One that the server refused does not hold up its successors.
+ * What is taken is not given to another process until it is marked or `LEASE_MS` have passed.
  */
 export function dueMessages(
   state: State,
-  options: { nowMs?: number; channel?: Channel; limit?: number } = {},
+  options: { channel?: Channel; limit?: number } = {},
 ): OutboxMessage[] {
+  return state.transaction(() => {
+    const due = listDue(state, options.channel ?? "main", options.limit ?? 50);
+    const take = state.database.prepare("UPDATE outbox SET next_attempt_ms = ? WHERE position = ?");
+    for (const row of due) take.run(state.now() + LEASE_MS, numberOf(row.position));
+    return due.map(toMessage);
+  });
+}
+
+function listDue(state: State, channel: Channel, limit: number): Row[] {
   return state.database
     .prepare(
       `SELECT * FROM outbox AS due
@@ -81,36 +94,32 @@ export function dueMessages(
              AND earlier.given_up_at_ms IS NULL AND earlier.refused = 0)
        ORDER BY position LIMIT :limit`,
     )
-    .all({
-      channel: options.channel ?? "main",
-      now: options.nowMs ?? state.now(),
-      limit: options.limit ?? 50,
-    })
-    .map(toMessage);
+    .all({ channel, now: state.now(), limit });
 }
 
-/** Records that the server has the message. */
+/** Records that the server has the message; false when that was known already. */
 export function markDelivered(
   state: State,
   id: string,
   serverId: string,
   channel: Channel = "main",
-): void {
-  state.transaction(() => {
+): boolean {
+  return state.transaction(() => {
     const { changes } = state.database
       .prepare(
         `UPDATE outbox SET delivered_at_ms = ?, server_id = ?, attempts = attempts + 1,
-           last_error = NULL
-         WHERE id = ? AND channel = ? AND delivered_at_ms IS NULL AND given_up_at_ms IS NULL`,
+           last_error = NULL, given_up_at_ms = NULL
+         WHERE id = ? AND channel = ? AND delivered_at_ms IS NULL`,
       )
       .run(state.now(), serverId, id, channel);
-    invariant(changes === 1, `message ${id} was not waiting for delivery`);
+    return changes === 1;
   });
 }
 
 /**
  * Records an attempt that failed and when to try again (back-off, or the server's own wish).
- * After 7 days the message is given up: kept, counted, no longer tried.
+ * After 7 days the message is given up: kept, counted, no longer tried. Null when it has been
+ * delivered meanwhile.
  */
 export function markFailedAttempt(
   state: State,
@@ -122,11 +131,12 @@ export function markFailedAttempt(
     retryAfterMs: number | null;
     channel?: Channel;
   },
-): OutboxMessage {
+): OutboxMessage | null {
   return state.transaction(() => {
     const channel = failure.channel ?? "main";
     const former = findMessage(state, id, channel);
-    invariant(former !== null && former.deliveredAtMs === null, `message ${id} does not wait`);
+    invariant(former !== null, `there is no message ${id}`);
+    if (former.deliveredAtMs !== null) return null;
     const now = state.now();
     const delayMs = deliveryDelayMs(former.attempts + 1, failure.retryAfterMs);
     const isTooOld = now - former.createdAtMs >= KEEP_TRYING_MS;

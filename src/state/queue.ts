@@ -1,5 +1,6 @@
 // Invariants: a container has at most one entry; the database is the queue and
 // `retry-queue.json` a copy, published whole after every change.
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { HoldReason } from "../policy/decision.ts";
 import type { Phase } from "../update/phases.ts";
@@ -139,9 +140,21 @@ export interface QueueFile {
   }>;
 }
 
-/** Publishes the queue once the change is durable; at most once per transaction matters little. */
+/** Publishes the queue once the change is durable. */
 export function publishAfterCommit(state: State): void {
-  state.afterCommit(() => publishQueue(state));
+  state.afterCommit(() => publishQueue(state), "publish-queue");
+}
+
+/** Publishes when a crash came between a change and its copy, or somebody removed the file. */
+export function publishIfStale(state: State): void {
+  const entries = JSON.stringify(listQueue(state).map(toPublished));
+  try {
+    const file = JSON.parse(readFileSync(queueFilePath(state.folder), "utf8"));
+    if (JSON.stringify(file?.entries) === entries) return;
+  } catch {
+    // Unreadable or not there: published anew.
+  }
+  publishQueue(state);
 }
 
 /** Writes `retry-queue.json`; false, and a line in the state's problems, when it cannot. */

@@ -15,6 +15,9 @@ export interface KeepState {
 /** Rows are small, and history is what an operator looks back at: two years. */
 const KEEP_HISTORY_MS = 730 * 24 * 3_600_000;
 
+/** Nobody is still writing a temporary file after a day. */
+const LEFTOVER_MS = 24 * 3_600_000;
+
 export interface RemovedState {
   logs: number;
   reports: number;
@@ -24,6 +27,7 @@ export interface RemovedState {
 /** Removes old logs, reports and rows. A file that cannot be removed is reported, not an error. */
 export function removeOldState(state: State, keep: KeepState): RemovedState {
   const now = state.now();
+  removeLeftovers(state, now - LEFTOVER_MS);
   return {
     logs: removeLogs(state, now - keep.logsMs),
     reports: removeReports(state, now - keep.reportsMs),
@@ -50,6 +54,18 @@ function removeReports(state: State, beforeMs: number): number {
     return modifiedMs(join(folder, name)) < beforeMs;
   });
   return removeFiles(state, folder, old);
+}
+
+/** Temporary files whose writer was killed. */
+function removeLeftovers(state: State, beforeMs: number): void {
+  for (const folder of [state.folder, reportFolder(state.folder)]) {
+    const left = filesIn(folder).filter(
+      (name) =>
+        /\.\d+\.(?:tmp|new(?:-wal|-shm|-journal)?)$/.test(name) &&
+        modifiedMs(join(folder, name)) < beforeMs,
+    );
+    removeFiles(state, folder, left);
+  }
 }
 
 const IN_USE = `

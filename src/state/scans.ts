@@ -1,14 +1,18 @@
-// Invariants: one row per digest and database date; its findings are complete or it is not there;
-// a report file, where there is one, is complete.
+// Invariants: one row per digest and database date; the newest of a digest has all its findings,
+// older ones only their counts (else a year of daily scans would be millions of rows).
+import { countBySeverity, severityById } from "../policy/compare-findings.ts";
+import type { SeverityCounts } from "../policy/decision.ts";
 import type { Finding, Scan, Severity } from "../ports.ts";
 import type { Digest } from "../values/digest.ts";
-import { digestOf, numberOf, numberOrNull, textOf, textOrNull } from "./columns.ts";
+import { digestOf, jsonOf, numberOf, numberOrNull, textOf, textOrNull } from "./columns.ts";
 import { saveReport } from "./scan-reports.ts";
 import type { Row, State } from "./state.ts";
 
 export interface StoredScan extends Omit<Scan, "report"> {
   reference: string;
   scannedAtMs: number;
+  /** Distinct finding ids by severity. */
+  counts: SeverityCounts;
 }
 
 /**
@@ -25,7 +29,8 @@ export function saveScan(state: State, scan: Scan, reference: string): void {
     const { lastInsertRowid } = state.database
       .prepare(
         `INSERT INTO scans (digest, reference, database_updated_at_ms, scanner_version,
-           scanned_at_ms, os, end_of_life, package_count) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+           scanned_at_ms, os, end_of_life, package_count, counts)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       )
       .run(
         scan.digest,
@@ -36,7 +41,11 @@ export function saveScan(state: State, scan: Scan, reference: string): void {
         scan.os,
         Number(scan.endOfLife),
         scan.packageCount,
+        JSON.stringify(countBySeverity(severityById(scan.findings))),
       );
+    state.database
+      .prepare("DELETE FROM findings WHERE scan_id IN (SELECT id FROM scans WHERE digest = ?)")
+      .run(scan.digest);
     insertFindings(state, lastInsertRowid, scan.findings);
   });
 }
@@ -97,6 +106,7 @@ function toSummary(row: Row): Omit<StoredScan, "findings"> {
     scannerVersion: textOrNull(row.scanner_version),
     databaseUpdatedAtMs: numberOrNull(row.database_updated_at_ms),
     scannedAtMs: numberOf(row.scanned_at_ms),
+    counts: jsonOf<SeverityCounts>(row.counts),
   };
 }
 

@@ -81,7 +81,8 @@ CREATE TABLE scans (
   scanned_at_ms INTEGER NOT NULL,
   os TEXT,
   end_of_life INTEGER NOT NULL,
-  package_count INTEGER NOT NULL
+  package_count INTEGER NOT NULL,
+  counts TEXT NOT NULL CHECK (json_valid(counts))
 ) STRICT;
 CREATE UNIQUE INDEX scans_by_digest ON scans (digest, ifnull(database_updated_at_ms, -1));
 

@@ -11,9 +11,12 @@ export interface State {
    * ("event in the same transaction as the state change"). Throws STATE_UNWRITABLE when the disk
    * is full or refuses, STATE_DAMAGED when the file is found broken; nothing is half written.
    */
-  transaction<Result>(work: () => Result): Result;
-  /** Runs after the outermost transaction committed; dropped when it was rolled back. */
-  afterCommit(work: () => void): void;
+  transaction<Result>(work: () => Result, options?: TransactionOptions): Result;
+  /**
+   * Runs after the outermost transaction committed; dropped when its own was rolled back. With a
+   * name it runs once, however often it was asked for.
+   */
+  afterCommit(work: () => void, name?: string): void;
   /** Wall time in milliseconds, for the time stamps in rows. */
   now(): number;
   /** Told after each journal commit; tests end the process there. */
@@ -22,6 +25,14 @@ export interface State {
   readonly problems: readonly string[];
   report(problem: string): void;
   close(): void;
+}
+
+export interface TransactionOptions {
+  /**
+   * A roll back, its outcome and its message: on a full disk the reserve is given up for it and
+   * the work runs a second time. An ordinary step is refused there instead (facts rule 2).
+   */
+  isEssential?: boolean;
 }
 
 /** What the journal just made durable. */
@@ -68,6 +79,12 @@ export function explainDatabaseError(error: unknown, path: string): unknown {
 export function sqliteCode(error: unknown): number | null {
   if (!(error instanceof Error) || !("errcode" in error)) return null;
   return typeof error.errcode === "number" ? error.errcode : null;
+}
+
+/** Whether there was no room to write. */
+export function isDiskFull(error: unknown): boolean {
+  const primary = (sqliteCode(error) ?? 0) & 0xff;
+  return primary === 13 || primary === 10;
 }
 
 /** Whether the journal could not be written: a roll back goes on all the same (facts rule 2). */
