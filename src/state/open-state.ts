@@ -125,13 +125,14 @@ function verifyTables(database: DatabaseSync, path: string): void {
 function createIfAbsent(folder: string, path: string): void {
   if (existsSync(path)) return;
   const temporary = `${path}.${process.pid}.new`;
+  const leftovers = ["", "-journal", "-wal", "-shm"].map((suffix) => `${temporary}${suffix}`);
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     // SQLite would play such a log into the new database.
     if (existsSync(`${path}-wal`)) {
       throw STATE_DAMAGED(path, `it is gone, but its log ${path}-wal is still there`);
     }
-    rmSync(temporary, { force: true });
+    removeAll(leftovers);
     closeSync(openSync(temporary, "wx", 0o600));
     const database = new DatabaseSync(temporary);
     try {
@@ -141,14 +142,16 @@ function createIfAbsent(folder: string, path: string): void {
       database.close();
     }
     linkUnlessThere(temporary, path);
+    removeAll(leftovers);
     syncFolder(folder);
   } catch (error) {
+    if (existsSync(temporary)) removeAll(leftovers);
     throw explainFileError(explainDatabaseError(error, path), path);
-  } finally {
-    for (const suffix of ["", "-journal", "-wal", "-shm"]) {
-      rmSync(`${temporary}${suffix}`, { force: true });
-    }
   }
+}
+
+function removeAll(paths: readonly string[]): void {
+  for (const path of paths) rmSync(path, { force: true });
 }
 
 function linkUnlessThere(from: string, to: string): void {
