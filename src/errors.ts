@@ -380,3 +380,19 @@ export const CONTAINER_NOT_UPDATABLE = defineError({
   next: "`pratique explain` shows where this comes from.",
   stateLeft: NOTHING_TOUCHED,
 });
+
+export const NOTIFIER_MISSING = defineError({
+  code: "NOTIFIER_MISSING",
+  exit: EXIT.usage,
+  what: () => "No notification server is configured.",
+  next: "Set notify.ntfy.url and notify.ntfy.topic.",
+  stateLeft: NOTHING_TOUCHED,
+});
+
+export const IMAGE_UNRESOLVED = defineError({
+  code: "IMAGE_UNRESOLVED",
+  exit: EXIT.environment,
+  what: (name: string, why: string) => `${name} cannot be scanned: ${why}`,
+  next: "Name a container of `pratique status`, or an image that its registry has.",
+  stateLeft: NOTHING_TOUCHED,
+});

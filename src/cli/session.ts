@@ -4,16 +4,22 @@ import { CONFIG_INVALID, CONFIG_UNREADABLE } from "../errors.ts";
 import type { State } from "../state/state.ts";
 import type { Progress } from "../update/outcome.ts";
 import { Secret } from "../values/secret.ts";
-import type { Procedures, WiredContext } from "./procedures.ts";
+import type { WiredContext, WiredContext, WireOptions } from "../wire.ts";
 
 export interface Session {
   /** Throws CONFIG_UNREADABLE or CONFIG_INVALID with all problems. */
   loadConfig(): Promise<LoadedConfig>;
-  /** Opens state and adapters; closed by `close`. */
-  openContext(options?: { progress?: Progress; stop?: AbortSignal }): Promise<WiredContext>;
+  /**
+   * Opens state and adapters; closed by `close`. `stateCheck: "schema"` suffices for commands that
+   * only show something and must start fast.
+   */
+  openContext(options?: {
+    progress?: Progress;
+    stop?: AbortSignal;
+    stateCheck?: "full" | "schema";
+  }): Promise<WiredContext>;
   /** Only the state, for commands that need no engine. Closed by `close`. */
   openState(): Promise<State>;
-  procedures(): Promise<Procedures>;
   close(): Promise<void>;
 }
 
@@ -38,13 +44,16 @@ export function newSession(options: SessionOptions): Session {
 
   return {
     loadConfig,
-    openContext: async ({ progress, stop } = {}) => {
+    openContext: async ({ progress, stop, stateCheck } = {}) => {
       const { config } = await loadConfig();
-      const { wire } = await import("./procedures.ts");
-      context = await wire({
+      const { wire } = await import("../wire.ts");
+      context = wire({
         config,
         progress: progress ?? (() => {}),
         stop: stop ?? new AbortController().signal,
+        secrets: [...options.secrets],
+        stateCheck: stateCheck ?? "schema",
+        environment: options.environment,
       });
       return context;
     },
@@ -53,10 +62,6 @@ export function newSession(options: SessionOptions): Session {
       const { openState } = await import("../state/open-state.ts");
       state ??= openState(config.state, { check: "schema" });
       return state;
-    },
-    procedures: async () => {
-      const { loadProcedures } = await import("./procedures.ts");
-      return await loadProcedures();
     },
     close: async () => {
       state?.close();
@@ -86,6 +91,12 @@ async function readConfig(options: SessionOptions): Promise<LoadedConfig> {
     result.file,
     result.problems.map((problem) => formatProblem(result.file, problem)),
   );
+}
+
+/** The fault tests end the process at a journal commit: their preload script leaves a hook here. */
+function stepObserver(): Pick<WireOptions, "onStep"> {
+  const hook: unknown = Reflect.get(globalThis, Symbol.for("pratique.onStep"));
+  return typeof hook === "function" ? { onStep: (event) => hook(event) } : {};
 }
 
 function collectSecrets(value: unknown, secrets: Set<string>): void {

@@ -1,3 +1,4 @@
+import { runCycle } from "../../update/run-cycle.ts";
 import { type CommandRun, hasOption } from "../command.ts";
 import { carryOutRun, waitOption } from "../run-command.ts";
 
@@ -8,5 +9,5 @@ export const run: CommandRun = async (input) => {
   const dryRun = hasOption(input, "dryRun");
   const waitLockMs = waitOption(input, DEFAULT_WAIT_MS);
   const request = { kind: "weekly", containers: null, dryRun, waitLockMs } as const;
-  return await carryOutRun(input, ({ runCycle }, context) => runCycle(request, context));
+  return await carryOutRun(input, (context) => runCycle(request, context));
 };

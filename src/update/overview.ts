@@ -1,0 +1,76 @@
+import type { ContainerStatus, StatusReport } from "../cli/reports.ts";
+import { listBackups } from "../state/backups.ts";
+import { type KnownCandidate, listCandidates } from "../state/candidates.ts";
+import { operationSteps, unfinishedOperations } from "../state/journal.ts";
+import { lockHolder } from "../state/lock.ts";
+import { pendingCount } from "../state/outbox.ts";
+import { listQueue } from "../state/queue.ts";
+import { lastUpdates } from "../state/updates.ts";
+import type { RunContext } from "./context.ts";
+import { type InventoryItem, takeInventory } from "./inventory.ts";
+import { nextRun } from "./next-run.ts";
+
+/** `pratique status`: what runs now, what the last run knew, what waits. Changes nothing. */
+export async function overview(context: RunContext): Promise<StatusReport> {
+  const { config, state, ports } = context;
+  const [items, next] = await Promise.all([
+    takeInventory(context),
+    nextRun(config.schedule, ports.clock.now()),
+  ]);
+  const holder = lockHolder(config.state);
+  const unfinished = unfinishedOperations(state).flatMap(({ id, containers, openedAtMs }) => {
+    const phase = operationSteps(state, id).at(-1)?.phase ?? "back-up";
+    return containers.map((container) => ({ container, phase, since: iso(openedAtMs) }));
+  });
+  return {
+    schema: 1,
+    host: config.host,
+    at: iso(ports.clock.now()),
+    running:
+      holder === null || holder === "unknown"
+        ? holder
+        : { pid: holder.pid, command: holder.command, since: iso(holder.sinceMs) },
+    unfinished,
+    nextRun: next,
+    undelivered: pendingCount(state),
+    containers: describeAll(items, context),
+  };
+}
+
+function describeAll(items: readonly InventoryItem[], { state }: RunContext): ContainerStatus[] {
+  const candidates = new Map(listCandidates(state).map((known) => [known.container, known]));
+  const queue = new Map(listQueue(state).map((entry) => [entry.container, entry]));
+  const updates = lastUpdates(state);
+  const backups = listBackups(state);
+  return items.map((item) => {
+    const { container, inspect, watch } = item;
+    const known = knownNow(item, candidates.get(container));
+    const last = updates.get(container);
+    return {
+      container,
+      service: item.service,
+      reference: inspect.Config.Image,
+      state: inspect.State.Status,
+      runningImageId: inspect.Image,
+      runningDigest: item.runningDigests[0] ?? null,
+      candidate: known?.candidate ?? null,
+      skipped: watch.kind === "skipped" ? watch.why : null,
+      decision: known?.decision ?? null,
+      queue: queue.get(container) ?? null,
+      lastUpdate: last === undefined ? null : { at: iso(last.atMs), outcome: last.outcome.kind },
+      backups: backups.filter((backup) => backup.container === container).length,
+    };
+  });
+}
+
+/** What the last run knew counts only while the container still has the same reference. */
+function knownNow(
+  { inspect }: InventoryItem,
+  known: KnownCandidate | undefined,
+): KnownCandidate | null {
+  return known?.reference === inspect.Config.Image ? known : null;
+}
+
+function iso(timeMs: number): string {
+  return new Date(timeMs).toISOString();
+}
