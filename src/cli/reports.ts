@@ -55,15 +55,15 @@ export interface Explanation {
 
 /** One scanned image of `pratique scan`. */
 export interface ScanReport {
-  schema: 1;
   /** The container asked for; null for a bare image. */
   container: string | null;
   reference: string;
-  digest: Digest | null;
+  digest: Digest;
   /** Which of the two was scanned. */
   what: "candidate" | "running" | "image";
   findings: readonly Finding[];
-  packageCount: number;
+  /** Null when nothing could be scanned: the decision says why. */
+  packageCount: number | null;
   os: string | null;
   endOfLife: boolean;
   scannerVersion: string | null;

@@ -4,7 +4,6 @@ import type { RunContext } from "../update/context.ts";
 import type { RunReport } from "../update/outcome.ts";
 import { parseDuration } from "../values/duration.ts";
 import { type CommandInput, textOption } from "./command.ts";
-import type { Procedures } from "./procedures.ts";
 import { chooseProgress } from "./render/progress.ts";
 import { runReportLines } from "./render/run-report.ts";
 import { painter } from "./render/style.ts";
@@ -13,7 +12,7 @@ import { listenForStop } from "./stop-signal.ts";
 /** Carries out a run with live progress and the meaning of signals, and shows its report. */
 export async function carryOutRun(
   { output, session }: CommandInput,
-  start: (procedures: Procedures, context: RunContext) => Promise<RunReport>,
+  start: (context: RunContext) => Promise<RunReport>,
 ): Promise<ExitCode> {
   const display = chooseProgress({
     stream: output.stderr,
@@ -26,8 +25,12 @@ export async function carryOutRun(
   });
   const stop = listenForStop(process, (text) => display.progress({ kind: "note", text }));
   try {
-    const context = await session.openContext({ progress: display.progress, stop: stop.signal });
-    const report = await start(await session.procedures(), context);
+    const context = await session.openContext({
+      progress: display.progress,
+      stop: stop.signal,
+      stateCheck: "full",
+    });
+    const report = await start(context);
     display.end();
     output.result(report, () =>
       runReportLines(report, {

@@ -12,13 +12,16 @@ import { checkDisk, checkLeftovers, checkLock, checkState } from "./check-state.
 import { type DoctorCheck, fromError } from "./doctor-check.ts";
 
 /** The checks in the order in which one would look by hand; each is bounded by its port. */
-export async function runDoctor(context: Omit<RunContext, "audit">): Promise<DoctorCheck[]> {
+export async function runDoctor(
+  context: Pick<RunContext, "config" | "state" | "ports">,
+): Promise<DoctorCheck[]> {
   const { config, state, ports } = context;
   const [engine, scanner, notifier] = await Promise.all([
     attempt("engine", () => engineChecks(context)),
     attempt("scanner", () => checkScanner(config, ports)),
     attempt("ntfy", () => checkNotifier(config, ports)),
   ]);
+  if (!engine.some(({ name }) => name === "clock")) blameEngine([scanner, notifier]);
   const local = [
     ...(await attempt("state", () => checkState(state))),
     ...(await attempt("lock", () => checkLock(state))),
@@ -26,8 +29,19 @@ export async function runDoctor(context: Omit<RunContext, "audit">): Promise<Doc
   return [...engine, ...scanner, ...notifier, ...local];
 }
 
+/** Addresses are looked up through the engine, so its absence is not theirs. */
+function blameEngine(groups: DoctorCheck[][]): void {
+  for (const check of groups.flat()) {
+    if (check.verdict !== "fail" || !check.found.includes("Docker Engine")) continue;
+    check.found = "its address cannot be looked up without the engine";
+    check.fix = "mend the engine first";
+  }
+}
+
 /** Nothing about containers can be said without the engine. */
-async function engineChecks(context: Omit<RunContext, "audit">): Promise<DoctorCheck[]> {
+async function engineChecks(
+  context: Pick<RunContext, "config" | "state" | "ports">,
+): Promise<DoctorCheck[]> {
   const { config, state, ports } = context;
   const info = await ports.engine.info();
   const [containers, images] = await Promise.all([

@@ -1,5 +1,6 @@
 import { EXIT } from "../../errors.ts";
 import type { CommandRun } from "../command.ts";
+import { explain } from "../procedures.ts";
 import { explanationLines } from "../render/explanation.ts";
 import { painter } from "../render/style.ts";
 
@@ -7,7 +8,6 @@ export const run: CommandRun = async (input) => {
   const { output, session } = input;
   const [container = ""] = input.arguments;
   const context = await session.openContext();
-  const { explain } = await session.procedures();
   const explanation = await explain(container, context);
   output.result(explanation, () =>
     explanationLines(explanation, {

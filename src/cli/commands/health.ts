@@ -1,4 +1,5 @@
 import { EXIT, USAGE } from "../../errors.ts";
+import { checkHealth } from "../check-health.ts";
 import type { CommandRun } from "../command.ts";
 import { healthLines } from "../render/health.ts";
 import { painter } from "../render/style.ts";
@@ -9,8 +10,7 @@ export const run: CommandRun = async (input) => {
   const isAll = names.includes("all");
   if (isAll && names.length > 1) throw USAGE("Name services, or all of them with `all`, not both.");
   const context = await session.openContext();
-  const { checkServices } = await session.procedures();
-  const reports = await checkServices(isAll ? null : names, context);
+  const reports = await checkHealth(isAll ? null : names, context);
   output.result({ schema: 1, services: reports }, () =>
     healthLines(reports, {
       paint: painter(output.hasColour(output.stdout)),

@@ -1,4 +1,5 @@
 import { CONTAINER_UNKNOWN, EXIT, USAGE } from "../../errors.ts";
+import { idsText } from "../../policy/decision-text.ts";
 import { addApproval } from "../../state/approvals.ts";
 import { knownCandidate } from "../../state/candidates.ts";
 import { queueEntry } from "../../state/queue.ts";
@@ -7,7 +8,6 @@ import { type Digest, shortDigest } from "../../values/digest.ts";
 import { parseDuration } from "../../values/duration.ts";
 import { nearest } from "../../values/nearest.ts";
 import { type CommandInput, type CommandRun, textOption } from "../command.ts";
-import { idsText } from "../render/decision.ts";
 import { localTime } from "../render/time.ts";
 import { visible } from "../render/visible.ts";
 import type { Session } from "../session.ts";

@@ -1,7 +1,8 @@
+import { recover } from "../../update/recover-now.ts";
 import type { CommandRun } from "../command.ts";
 import { carryOutRun, waitOption } from "../run-command.ts";
 
 export const run: CommandRun = async (input) => {
   const request = { waitLockMs: waitOption(input, 0) };
-  return await carryOutRun(input, ({ recover }, context) => recover(request, context));
+  return await carryOutRun(input, (context) => recover(request, context));
 };

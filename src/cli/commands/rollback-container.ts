@@ -1,4 +1,5 @@
 import { USAGE } from "../../errors.ts";
+import { rollBackByHand } from "../../update/roll-back-by-hand.ts";
 import type { CommandRun } from "../command.ts";
 import { carryOutRun, waitOption } from "../run-command.ts";
 
@@ -7,9 +8,7 @@ const HIGHEST_SLOT = 50;
 export const run: CommandRun = async (input) => {
   const [container = "", backup] = input.arguments;
   const request = { container, to: backupNamed(backup), waitLockMs: waitOption(input, 0) };
-  return await carryOutRun(input, ({ rollBackByHand }, context) =>
-    rollBackByHand(request, context),
-  );
+  return await carryOutRun(input, (context) => rollBackByHand(request, context));
 };
 
 /** A number is a backup's slot, anything else an image. */

@@ -1,4 +1,5 @@
 import { EXIT } from "../../errors.ts";
+import { type ScannedImage, scanOnly } from "../../update/scan-only.ts";
 import { shortDigest } from "../../values/digest.ts";
 import { type CommandRun, hasOption } from "../command.ts";
 import { decisionLines, decisionTone } from "../render/decision.ts";
@@ -11,9 +12,8 @@ import type { ScanReport } from "../reports.ts";
 export const run: CommandRun = async (input) => {
   const { output, session } = input;
   const context = await session.openContext();
-  const { scanOnly } = await session.procedures();
   const request = { names: [...new Set(input.arguments)], running: hasOption(input, "running") };
-  const scans = await scanOnly(request, context);
+  const scans = (await scanOnly(request, context)).map(toScanReport);
   const paint = painter(output.hasColour(output.stdout));
   output.result({ schema: 1, scans }, () =>
     scans.flatMap((scan, index) => [
@@ -25,27 +25,42 @@ export const run: CommandRun = async (input) => {
   return isRefused ? EXIT.refused : EXIT.done;
 };
 
+/** Without the scanner's own report, which is large and kept in the state folder. */
+function toScanReport({ scan, ...subject }: ScannedImage): ScanReport {
+  const isScanned = scan.kind === "scanned";
+  const updatedAtMs = isScanned ? scan.databaseUpdatedAtMs : null;
+  return {
+    ...subject,
+    findings: isScanned ? scan.findings : [],
+    packageCount: isScanned ? scan.packageCount : null,
+    os: isScanned ? scan.os : null,
+    endOfLife: isScanned && scan.endOfLife,
+    scannerVersion: isScanned ? scan.scannerVersion : null,
+    databaseUpdatedAt: updatedAtMs === null ? null : new Date(updatedAtMs).toISOString(),
+  };
+}
+
 function scanLines(scan: ScanReport, width: number, paint: Paint): string[] {
   const { decision, findings } = scan;
   const subject = scan.container === null ? "" : `${visible(scan.container)}: ${scan.what} `;
-  const digest = scan.digest === null ? "" : ` (${shortDigest(scan.digest)})`;
+  const digest = ` (${shortDigest(scan.digest)})`;
   const [first = "", ...rest] = decisionLines(decision).map(visible);
   return [
     paint(`${subject}${visible(scan.reference)}${digest}`, "strong"),
     ...(findings.length === 0 ? [] : findingsTable(findings, { width, paint })),
-    evidenceLine(scan),
+    ...(scan.packageCount === null ? [] : [evidenceLine(scan, scan.packageCount)]),
     paint(first, decisionTone(decision)),
     ...rest.map((line) => `  ${line}`),
   ];
 }
 
 /** What was analysed, with what: no scan is not clean (I7). */
-function evidenceLine(scan: ScanReport): string {
+function evidenceLine(scan: ScanReport, packageCount: number): string {
   const database =
     scan.databaseUpdatedAt === null
       ? "database of unknown age"
       : `database of ${localTime(Date.parse(scan.databaseUpdatedAt))}`;
   const system = scan.os === null ? "no operating system recognised" : visible(scan.os);
   const end = scan.endOfLife ? " (no longer supported by its makers)" : "";
-  return `${scan.findings.length} findings in ${scan.packageCount} packages, ${system}${end}, trivy ${scan.scannerVersion ?? "of unknown version"}, ${database}`;
+  return `${scan.findings.length} findings in ${packageCount} packages, ${system}${end}, trivy ${scan.scannerVersion ?? "of unknown version"}, ${database}`;
 }

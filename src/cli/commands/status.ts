@@ -1,11 +1,11 @@
 import { EXIT } from "../../errors.ts";
 import type { CommandRun } from "../command.ts";
+import { overview } from "../procedures.ts";
 import { statusLines } from "../render/status.ts";
 import { painter } from "../render/style.ts";
 
 export const run: CommandRun = async ({ output, session }) => {
   const context = await session.openContext();
-  const { overview } = await session.procedures();
   const report = await overview(context);
   output.result(report, () =>
     statusLines(report, {

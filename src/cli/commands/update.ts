@@ -1,3 +1,4 @@
+import { runCycle } from "../../update/run-cycle.ts";
 import { type CommandRun, hasOption } from "../command.ts";
 import { carryOutRun, waitOption } from "../run-command.ts";
 
@@ -6,5 +7,5 @@ export const run: CommandRun = async (input) => {
   const dryRun = hasOption(input, "dryRun");
   const waitLockMs = waitOption(input, 0);
   const request = { kind: "update", containers, dryRun, waitLockMs } as const;
-  return await carryOutRun(input, ({ runCycle }, context) => runCycle(request, context));
+  return await carryOutRun(input, (context) => runCycle(request, context));
 };

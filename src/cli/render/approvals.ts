@@ -1,6 +1,6 @@
+import { idsText } from "../../policy/decision-text.ts";
 import type { Approval } from "../../state/approvals.ts";
 import { shortDigest } from "../../values/digest.ts";
-import { idsText } from "./decision.ts";
 import type { Paint } from "./style.ts";
 import { table } from "./table.ts";
 import { localTime } from "./time.ts";

@@ -17,7 +17,7 @@ export function doctorLines(
     .filter(({ verdict }) => !options.quiet || verdict !== "ok")
     .map(({ name, verdict, found, fix }) => {
       const word = options.paint(verdict.padEnd(4), TONES[verdict]);
-      const advice = fix === null ? "" : ` Fix: ${visible(fix)}`;
+      const advice = fix === null ? "" : ` → ${visible(fix)}`;
       return `${word}  ${visible(name)}: ${visible(found)}${advice}`;
     });
 }

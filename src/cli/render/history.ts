@@ -1,7 +1,7 @@
+import { idsText } from "../../policy/decision-text.ts";
 import type { Update } from "../../state/updates.ts";
 import { shortDigest } from "../../values/digest.ts";
 import { formatDuration } from "../../values/duration.ts";
-import { idsText } from "./decision.ts";
 import { outcomeTone, outcomeWord } from "./outcome.ts";
 import type { Paint } from "./style.ts";
 import { localTime } from "./time.ts";

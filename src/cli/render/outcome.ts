@@ -1,8 +1,9 @@
 /** Words for how one container's way through the procedure ended. */
+import { comparisonText } from "../../policy/decision-text.ts";
 import type { ContainerReport, Outcome } from "../../update/outcome.ts";
 import { shortDigest } from "../../values/digest.ts";
 import { formatDuration } from "../../values/duration.ts";
-import { comparisonText, decisionSummary, holdText } from "./decision.ts";
+import { decisionSummary, heldText } from "./decision.ts";
 import type { Tone } from "./style.ts";
 
 const WORDS: Readonly<Record<Outcome["kind"], { word: string; tone: Tone }>> = {
@@ -46,7 +47,7 @@ export function outcomeDetail(report: ContainerReport): string {
     case "blocked":
       return decision === null ? "" : decisionSummary(decision).replace(/^BLOCKED: /, "");
     case "held":
-      return `${holdText(outcome.reason)}: ${outcome.why}`;
+      return heldText(outcome);
     case "updated": {
       const downtime =
         outcome.downtimeMs === null ? [] : [`downtime ${formatDuration(outcome.downtimeMs)}`];

@@ -1,6 +1,7 @@
+import { idsText } from "../../policy/decision-text.ts";
 import type { QueueEntry, QueueReason } from "../../state/queue.ts";
 import { shortDigest } from "../../values/digest.ts";
-import { holdText, idsText } from "./decision.ts";
+import { heldText } from "./decision.ts";
 import type { Paint } from "./style.ts";
 import { table } from "./table.ts";
 import { relativeTime } from "./time.ts";
@@ -32,13 +33,13 @@ export function queueLines(
   );
 }
 
-/** BLOCKED, HELD (drift), FAILED (verify). */
+/** BLOCKED, HELD, FAILED (verify): the word; the reason follows it. */
 export function queueWord(reason: QueueReason): string {
   switch (reason.kind) {
     case "blocked":
       return "BLOCKED";
     case "held":
-      return `HELD (${holdText(reason.hold)})`;
+      return "HELD";
     case "failed":
       return `FAILED (${reason.phase})`;
     case "imported":
@@ -46,7 +47,9 @@ export function queueWord(reason: QueueReason): string {
   }
 }
 
-function queueWhy({ reason, ids }: QueueEntry): string {
+/** Why it waits, with the findings that block. */
+export function queueWhy({ reason, ids }: Pick<QueueEntry, "reason" | "ids">): string {
+  if (reason.kind === "held") return heldText({ reason: reason.hold, why: reason.why });
   const isNamed = ids.every((id) => reason.why.includes(id));
   return ids.length === 0 || isNamed ? reason.why : `${reason.why} (${idsText(ids)})`;
 }

@@ -2,7 +2,7 @@ import { shortDigest } from "../../values/digest.ts";
 import type { ContainerStatus, StatusReport } from "../reports.ts";
 import { decisionSummary, decisionTone } from "./decision.ts";
 import { outcomeWord } from "./outcome.ts";
-import { queueWord } from "./queue.ts";
+import { queueWhy, queueWord } from "./queue.ts";
 import type { Paint, Tone } from "./style.ts";
 import { table } from "./table.ts";
 import { localTime, relativeTime } from "./time.ts";
@@ -62,7 +62,7 @@ function candidateText(status: ContainerStatus): string {
 
 /** Why it waits, else what the gate said. */
 function decisionText({ queue, decision }: ContainerStatus): string {
-  const waiting = queue === null ? null : `${queueWord(queue.reason)}: ${queue.reason.why}`;
+  const waiting = queue === null ? null : `${queueWord(queue.reason)}: ${queueWhy(queue)}`;
   // The decision says more than the queue: it has the comparison.
   if (decision !== null && (decision.kind === "block" || waiting === null)) {
     return decisionSummary(decision);
