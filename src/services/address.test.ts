@@ -18,12 +18,15 @@ function container(
 }
 
 function network(id: string, address: string, more: JsonObject = {}): JsonObject {
-  return { NetworkID: id, IPAddress: address, GlobalIPv6Address: "", Gateway: "", ...more };
+  return { NetworkID: id, IPAddress: address, GlobalIPv6Address: "", ...more };
 }
 
-function inside(networks: Record<string, JsonObject>, mode = "bridge"): Vantage {
+function inside(
+  networks: Record<string, JsonObject>,
+  { mode = "bridge", hostAddresses = [] as string[] } = {},
+): Vantage {
   const self = container("pratique", { networks, mode });
-  return { kind: "container", self, network: self };
+  return { kind: "container", self, network: { owner: self, hostAddresses } };
 }
 
 function placesOf(addresses: readonly Address[]): string[] {
@@ -65,7 +68,7 @@ test("a port published over IPv6 only is asked over IPv6", () => {
 test("a container on the host network is reached by loopback, from a container by the gateway", () => {
   const app = container("app", { mode: "host" });
   assert.deepEqual(reachNamed(app, HOST), ["127.0.0.1:80"]);
-  const vantage = inside({ web: network("n1", "172.18.0.9", { Gateway: "172.18.0.1" }) });
+  const vantage = inside({ web: network("n1", "172.18.0.9") }, { hostAddresses: ["172.18.0.1"] });
   assert.deepEqual(reachNamed(app, vantage), ["172.18.0.1:80"]);
 });
 
@@ -80,12 +83,12 @@ test("a macvlan container is reached by its address from the host and from a con
 
 test("from a container a shared network is tried before the published port", () => {
   const app = container("app", { networks: onBridge, ports: published });
-  const vantage = inside({ web: network("n1", "172.18.0.9", { Gateway: "172.18.0.1" }) });
+  const vantage = inside({ web: network("n1", "172.18.0.9") }, { hostAddresses: ["172.18.0.1"] });
   assert.deepEqual(reachNamed(app, vantage), ["172.18.0.5:80", "[fd00::5]:80", "172.18.0.1:8080"]);
 });
 
 test("from a container another network leads nowhere, a published port does", () => {
-  const vantage = inside({ other: network("n2", "172.19.0.9", { Gateway: "172.19.0.1" }) });
+  const vantage = inside({ other: network("n2", "172.19.0.9") }, { hostAddresses: ["172.19.0.1"] });
   assert.deepEqual(reachNamed(container("app", { networks: onBridge }), vantage), []);
   const app = container("app", { networks: onBridge, ports: published });
   assert.deepEqual(reachNamed(app, vantage), ["172.19.0.1:8080"]);
@@ -93,20 +96,21 @@ test("from a container another network leads nowhere, a published port does", ()
 
 test("from a container a port published on the host's loopback leads nowhere", () => {
   const ports = { "80/tcp": [{ HostIp: "127.0.0.1", HostPort: "8080" }] };
-  const vantage = inside({ other: network("n2", "172.19.0.9", { Gateway: "172.19.0.1" }) });
+  const vantage = inside({ other: network("n2", "172.19.0.9") }, { hostAddresses: ["172.19.0.1"] });
   assert.deepEqual(reachNamed(container("app", { ports }), vantage), []);
   assert.deepEqual(reachNamed(container("app", { ports }), HOST), ["127.0.0.1:8080"]);
 });
 
 test("pratique on the host network stands where the host stands", () => {
   const app = container("app", { networks: onBridge, ports: published });
-  assert.deepEqual(reachNamed(app, inside({}, "host")), reachNamed(app, HOST));
+  assert.deepEqual(reachNamed(app, inside({}, { mode: "host" })), reachNamed(app, HOST));
 });
 
 test("a container that shares pratique's network namespace is reached by loopback", () => {
-  const network = container("vpn", { networks: onBridge });
+  const owner = container("vpn", { networks: onBridge });
   const self = container("pratique", { mode: "container:vpn" });
-  assert.deepEqual(reachNamed(network, { kind: "container", self, network }), ["127.0.0.1:80"]);
+  const vantage: Vantage = { kind: "container", self, network: { owner, hostAddresses: [] } };
+  assert.deepEqual(reachNamed(owner, vantage), ["127.0.0.1:80"]);
 });
 
 test("an engine on another machine is reached by what it publishes only", () => {
@@ -122,7 +126,7 @@ test("loopback means the host, also inside a container", () => {
   assert.deepEqual(placesOf(findAddresses(endpoint, { ...facts, vantage: HOST })), [
     "127.0.0.1:53",
   ]);
-  const vantage = inside({ web: network("n1", "172.18.0.9", { Gateway: "172.18.0.1" }) });
+  const vantage = inside({ web: network("n1", "172.18.0.9") }, { hostAddresses: ["172.18.0.1"] });
   assert.deepEqual(placesOf(findAddresses(endpoint, { ...facts, vantage })), ["172.18.0.1:53"]);
   const remote: Vantage = { kind: "remote", host: "nas.lan" };
   assert.deepEqual(placesOf(findAddresses(endpoint, { ...facts, vantage: remote })), [
@@ -133,7 +137,7 @@ test("loopback means the host, also inside a container", () => {
 test("inside a container, a loopback port that the service publishes is found on the shared network", () => {
   const ports = { "53/udp": [{ HostIp: "127.0.0.1", HostPort: "5353" }] };
   const checked = container("app", { networks: onBridge, ports });
-  const vantage = inside({ web: network("n1", "172.18.0.9", { Gateway: "172.18.0.1" }) });
+  const vantage = inside({ web: network("n1", "172.18.0.9") }, { hostAddresses: ["172.18.0.1"] });
   const endpoint = { host: "localhost", port: 5353, protocol: "udp" as const };
   const places = placesOf(findAddresses(endpoint, { vantage, named: null, checked }));
   assert.deepEqual(places, ["172.18.0.5:53", "[fd00::5]:53", "172.18.0.1:5353"]);

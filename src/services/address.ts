@@ -8,10 +8,18 @@ import type { ContainerInspect, JsonObject } from "../ports.ts";
 /** Where this process stands. */
 export type Vantage =
   | { kind: "host" }
-  /** In a container of the same engine; `network` is the one whose network it uses, mostly itself. */
-  | { kind: "container"; self: ContainerInspect; network: ContainerInspect }
+  /** In a container of the same engine. */
+  | { kind: "container"; self: ContainerInspect; network: OwnNetwork }
   /** The engine runs on another machine: only what is published there can be reached. */
   | { kind: "remote"; host: string };
+
+/** The network namespace of this process. */
+export interface OwnNetwork {
+  /** The container it belongs to: mostly this process's own. */
+  owner: ContainerInspect;
+  /** Addresses under which the engine's host is seen from it. */
+  hostAddresses: readonly string[];
+}
 
 export interface Endpoint {
   host: string;
@@ -72,10 +80,10 @@ function addressesOf(endpoint: Endpoint, container: ContainerInspect, vantage: V
 
 function networkAddresses(container: ContainerInspect, vantage: Vantage, port: number): Address[] {
   if (vantage.kind === "remote") return [];
-  if (vantage.kind === "container" && vantage.network.Id === container.Id) {
+  if (vantage.kind === "container" && vantage.network.owner.Id === container.Id) {
     return [{ host: "127.0.0.1", port, via: "the shared network namespace" }];
   }
-  const own = vantage.kind === "container" ? networkIds(vantage.network) : null;
+  const own = vantage.kind === "container" ? networkIds(vantage.network.owner) : null;
   return networksOf(container)
     .filter(({ id }) => own === null || own.has(id))
     .flatMap(({ name, settings }) =>
@@ -155,23 +163,13 @@ function containerPortOf(container: ContainerInspect, endpoint: Endpoint): numbe
 function hostAddresses(vantage: Vantage, port: number, via: string): Address[] {
   if (vantage.kind === "remote") return [{ host: vantage.host, port, via }];
   if (vantage.kind === "host") return [{ host: "127.0.0.1", port, via }];
-  const gateways = networksOf(vantage.network).flatMap(({ settings }) => [
-    text(settings.Gateway),
-    text(settings.IPv6Gateway),
-  ]);
-  const extraHosts = vantage.network.HostConfig.ExtraHosts;
-  const named = (Array.isArray(extraHosts) ? extraHosts : [])
-    .map((entry) => text(entry))
-    .find((entry) => entry.startsWith("host.docker.internal"));
-  const hosts = [...(named === undefined ? [] : ["host.docker.internal"]), ...gateways];
-  return [...new Set(hosts)]
-    .filter((host) => host !== "")
-    .map((host) => ({ host, port, via: `${via} through ${host}` }));
+  const places = vantage.network.hostAddresses;
+  return places.map((host) => ({ host, port, via: `${via} through ${host}` }));
 }
 
 /** A container on the host network stands where the host stands. */
 function standpoint(vantage: Vantage): Vantage {
-  return vantage.kind === "container" && isOnHostNetwork(vantage.network)
+  return vantage.kind === "container" && isOnHostNetwork(vantage.network.owner)
     ? { kind: "host" }
     : vantage;
 }

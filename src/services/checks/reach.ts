@@ -4,7 +4,13 @@ import { locate } from "../locate.ts";
 import { type CheckContext, type Outcome, outcomeOfFailure, unknown } from "./check.ts";
 
 /** Failures that say that this way leads nowhere; another one may. */
-const TRY_NEXT: ReadonlySet<string> = new Set(["unreachable", "name", "refused", "closed"]);
+const TRY_NEXT: ReadonlySet<string> = new Set([
+  "unreachable",
+  "name",
+  "refused",
+  "closed",
+  "timeout",
+]);
 
 /**
  * Asks the endpoint at each place where it may be, until one answers. All ways together have the
@@ -19,10 +25,11 @@ export async function reach<T extends { kind: string }>(
   const addresses = await locate(endpoint, context.container, context);
   const endMs = context.clock.monotonicMs() + context.timeoutMs;
   const failures: { address: Address; failure: ProbeFailure }[] = [];
-  for (const address of addresses) {
+  for (const [index, address] of addresses.entries()) {
     const leftMs = endMs - context.clock.monotonicMs();
     if (leftMs <= 0) break;
-    const answer = await ask(address, leftMs);
+    // One that swallows everything must leave time for the others.
+    const answer = await ask(address, leftMs / (addresses.length - index));
     if (!isFailure(answer)) return { kind: "reached", answer, address };
     failures.push({ address, failure: answer });
     if (!TRY_NEXT.has(answer.reason)) break;

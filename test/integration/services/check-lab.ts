@@ -31,7 +31,7 @@ export interface CheckerOptions {
 }
 
 /** Loads this configuration as an operator writes it (`host:` is added) and checks with it. */
-export function checkerOf(lab: Lab, yaml: string, options: CheckerOptions = {}): Checker {
+export function checkerOf(endpoint: string, yaml: string, options: CheckerOptions = {}): Checker {
   const text = `host: lab\n${yaml}`;
   const loaded = loadConfig({
     path: "/pratique.yaml",
@@ -41,7 +41,7 @@ export function checkerOf(lab: Lab, yaml: string, options: CheckerOptions = {}):
   });
   if (!loaded.ok) throw new Error(JSON.stringify(loaded));
   const { config } = loaded;
-  const engine = createEngine({ endpoint: lab.engine.url });
+  const engine = createEngine({ endpoint });
   const deps: CheckDeps = {
     engine,
     probes: createProbes(),

@@ -16,7 +16,7 @@ test("vaultwarden is healthy while /alive answers, and after an update /api/conf
     noApi: { ...ALIVE, "GET /api/config": { body: "<html>" } },
   };
   await runReal(lab, "vault", standIn(80, modes), { image: "vaultwarden:1" });
-  const { check, wait } = checkerOf(lab, "");
+  const { check, wait } = checkerOf(lab.engine.url, "");
 
   const proved = await wait("vault");
   assert.equal(proved.verdict, "healthy", proved.why);
