@@ -4,7 +4,7 @@ import { CONFIG_INVALID, CONFIG_UNREADABLE } from "../errors.ts";
 import type { State } from "../state/state.ts";
 import type { Progress } from "../update/outcome.ts";
 import { Secret } from "../values/secret.ts";
-import type { WiredContext, WiredContext, WireOptions } from "../wire.ts";
+import type { WiredContext, WireOptions } from "../wire.ts";
 
 export interface Session {
   /** Throws CONFIG_UNREADABLE or CONFIG_INVALID with all problems. */
@@ -54,6 +54,7 @@ export function newSession(options: SessionOptions): Session {
         secrets: [...options.secrets],
         stateCheck: stateCheck ?? "schema",
         environment: options.environment,
+        ...stepObserver(),
       });
       return context;
     },

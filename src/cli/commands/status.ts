@@ -1,6 +1,6 @@
 import { EXIT } from "../../errors.ts";
+import { overview } from "../../update/overview.ts";
 import type { CommandRun } from "../command.ts";
-import { overview } from "../procedures.ts";
 import { statusLines } from "../render/status.ts";
 import { painter } from "../render/style.ts";
 
