@@ -40,7 +40,13 @@ export function wire(options: WireOptions): WiredContext {
     ...(options.onStep === undefined ? {} : { onStep: options.onStep }),
   });
   const ports = buildPorts(options, () => vantage());
-  const vantage = once(() => findVantage(config, ports));
+  const vantage = once(async () => {
+    const [{ findVantage }, { findSelf }] = await Promise.all([
+      import("./services/vantage.ts"),
+      import("./adapters/system/find-self.ts"),
+    ]);
+    return await findVantage(config.engine.endpoint, await findSelf(), ports.engine);
+  });
   return {
     config,
     state,
@@ -156,23 +162,6 @@ function fallbackNotifier(
     );
     return createWebhookNotifier(fallback.url);
   });
-}
-
-/** On the host, in a container of this engine, or beside a remote engine. */
-async function findVantage(config: Config, { engine }: Ports): Promise<Vantage> {
-  const { findSelf } = await import("./adapters/system/find-self.ts");
-  const selfId = await findSelf();
-  const self = selfId === null ? null : await engine.inspectContainer(selfId);
-  if (self !== null) {
-    const { namespaceOwner } = await import("./services/address.ts");
-    const owner = namespaceOwner(self);
-    const network = owner === null ? self : ((await engine.inspectContainer(owner)) ?? self);
-    return { kind: "container", self, network };
-  }
-  const endpoint = URL.parse(config.engine.endpoint);
-  const host = endpoint?.protocol === "unix:" ? "" : (endpoint?.hostname ?? "");
-  const isHere = host === "" || /^(localhost|127(\.\d+){3}|\[?::1\]?)$/.test(host);
-  return isHere ? { kind: "host" } : { kind: "remote", host };
 }
 
 function once<Value>(make: () => Promise<Value>): () => Promise<Value> {
