@@ -14,8 +14,8 @@ function container(healthcheck: HealthcheckConfig | null, status = "starting"): 
 
 test("the deadline allows what the container's own HEALTHCHECK allows", () => {
   const set = { Test: ["CMD", "true"], Interval: 10 * SECOND, Timeout: 5 * SECOND, Retries: 4 };
-  assert.equal(healthcheckAllowanceMs(container({ ...set, StartPeriod: 60 * SECOND })), 120_000);
-  assert.equal(healthcheckAllowanceMs(container({ Test: ["CMD", "true"] })), 180_000);
+  assert.equal(healthcheckAllowanceMs(container({ ...set, StartPeriod: 60 * SECOND })), 125_000);
+  assert.equal(healthcheckAllowanceMs(container({ Test: ["CMD", "true"] })), 185_000);
   assert.equal(healthcheckAllowanceMs(container({ Test: ["NONE"], StartPeriod: SECOND })), 0);
   assert.equal(healthcheckAllowanceMs(container(null)), 0);
 });

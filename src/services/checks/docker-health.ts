@@ -6,6 +6,8 @@ const NANOSECONDS_PER_MS = 1_000_000;
 const DEFAULT_INTERVAL_MS = 30_000;
 const DEFAULT_TIMEOUT_MS = 30_000;
 const DEFAULT_RETRIES = 3;
+/** The engine starts and ends its probes a little later than it says. */
+const LATENESS_MS = 5000;
 
 export const CONTAINER_CHECK = "container";
 export const HEALTHCHECK_CHECK = "HEALTHCHECK";
@@ -68,7 +70,7 @@ function healthcheckOutcome(container: ContainerInspect): Outcome {
 
 /**
  * The longest time after which the engine has decided: start period + retries × (interval +
- * timeout) (DESIGN section 9). 0 without a HEALTHCHECK.
+ * timeout) (DESIGN section 9), and a little lateness. 0 without a HEALTHCHECK.
  */
 export function healthcheckAllowanceMs(container: ContainerInspect): number {
   if (!hasHealthcheck(container)) return 0;
@@ -78,7 +80,7 @@ export function healthcheckAllowanceMs(container: ContainerInspect): number {
   const retries =
     check.Retries === undefined || check.Retries === 0 ? DEFAULT_RETRIES : check.Retries;
   const startMs = (check.StartPeriod ?? 0) / NANOSECONDS_PER_MS;
-  return startMs + retries * (intervalMs + timeoutMs);
+  return startMs + retries * (intervalMs + timeoutMs) + LATENESS_MS;
 }
 
 function orDefault(nanoseconds: number | undefined, defaultMs: number): number {
