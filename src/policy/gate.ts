@@ -110,6 +110,7 @@ function tooYoung(
   approvals: readonly AppliedApproval[],
   nowMs: number,
 ): Decision | null {
+  if (facts.cooldownMs <= 0) return null;
   const leftMs = facts.firstSeenMs + facts.cooldownMs - nowMs;
   if (leftMs <= 0 || approvals.some(isWholeDigest)) return null;
   const why = `first seen ${formatDuration(Math.max(0, nowMs - facts.firstSeenMs))} ago, the cool-down is ${formatDuration(facts.cooldownMs)}`;

@@ -37,10 +37,10 @@ export function approveFormer(digest: Digest | null): ApprovedImage {
 /** Asks the policy for each member with what is known now. Decides, does nothing. */
 export function gate(group: Group, scans: Scans, context: RunContext): GateResult {
   const { config, state, ports } = context;
-  const nowMs = ports.clock.now();
   // The tag is that of all: what was approved for one member is approved for the digest.
   const approvals = group.members.flatMap(({ container }) => listApprovals(state, container));
   const firstSeenMs = firstSeen(state, referenceKey(group.reference), group.candidate);
+  const nowMs = ports.clock.now();
   const decisions = new Map<string, Decision>();
   for (const member of group.members) {
     const decision = decide(

@@ -15,7 +15,7 @@ test("scans by docker exec in a Trivy container, past the filters that are set t
   await using server = await openTokenServer(lab, "s3cret-token");
   const image = await lab.image("web:1", { ...web("one"), packages: { openssl: "3.0.7-1" } });
   const scannerImage = await lab.image("trivy:1", {
-    files: { "/bin/trivy": readFileSync(trivyPath(lab)), "/start": "#!/bin/sh\nsleep 3600" },
+    files: { "/bin/trivy": readFileSync(trivyPath()), "/start": "#!/bin/sh\nsleep 3600" },
     cmd: ["/start"],
     env: { TRIVY_SEVERITY: "LOW", TRIVY_IGNORE_UNFIXED: "true", HOME: "/tmp" },
   });

@@ -1,7 +1,8 @@
 /** A second Trivy server of the lab that asks for a token; it has no `/version`. */
-import { cpSync, existsSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { cpSync } from "node:fs";
+import { join } from "node:path";
 import type { Lab } from "../../lab/lab-types.ts";
+import { findPrograms } from "../../lab/programs.ts";
 import { createServer, expectOk } from "../../lab/server-process.ts";
 
 const PORT = 4960;
@@ -11,11 +12,8 @@ export interface TokenServer extends AsyncDisposable {
 }
 
 /** The lab's Trivy program. */
-export function trivyPath(lab: Lab): string {
-  const folders = (lab.environment.PATH ?? "").split(delimiter);
-  const path = folders.map((folder) => join(folder, "trivy")).find((each) => existsSync(each));
-  if (path === undefined) throw new Error("The lab's PATH has no trivy");
-  return path;
+export function trivyPath(): string {
+  return findPrograms().trivy;
 }
 
 export async function openTokenServer(lab: Lab, token: string): Promise<TokenServer> {
@@ -26,7 +24,7 @@ export async function openTokenServer(lab: Lab, token: string): Promise<TokenSer
   const server = createServer({
     name: "trivy server with token",
     url: `http://${address}`,
-    command: trivyPath(lab),
+    command: trivyPath(),
     args: ["server", "--cache-dir", cache, "--listen", address, "--skip-db-update"],
     environment: { PATH: "/usr/bin:/bin", HOME: cache, TRIVY_TOKEN: token },
     logFile: join(cache, "server.log"),
