@@ -64,8 +64,8 @@ export function ownConfig(
 
 /**
  * Entrypoint and Cmd are one pair: the engine takes the image's Cmd only where both are empty, and
- * the image's Entrypoint only where none was sent. An entrypoint that the user reset is shown as
- * null by some engines; sent as an empty list it stays reset.
+ * the image's Entrypoint only where none was sent. `--entrypoint ""` is sent as `[""]` and shown as
+ * null (moby daemon/create.go), so null beside an image that has one is a reset.
  */
 function subtractCommand(
   config: JsonObject,
@@ -84,7 +84,7 @@ function subtractCommand(
     if (isList(config.Entrypoint)) remove("Entrypoint");
     delete config.Entrypoint;
   } else if (!isList(config.Entrypoint) && (image.Entrypoint?.length ?? 0) > 0) {
-    config.Entrypoint = [];
+    config.Entrypoint = [""];
   }
 }
 

@@ -45,9 +45,9 @@ export function planNetworks(
       }),
     ]),
   );
-  const isBareBridge =
-    written === "default" && main === "bridge" && JSON.stringify(endpoints) === '{"bridge":{}}';
-  if (isBareBridge) return { mode: written, endpoints: null, refusals: [] };
+  const hasSettings = Object.values(endpoints).some((own) => !Object.values(own).every(isNothing));
+  if (written === "default" && names.join() === "bridge" && !hasSettings)
+    return { mode: written, endpoints: null, refusals: [] };
   return { mode: main, endpoints, refusals: [] };
 }
 
@@ -70,11 +70,11 @@ function ownEndpoint(
   const own: JsonObject = {};
   for (const key of CONFIGURABLE) {
     const value = endpoint[key];
-    if (!isEmpty(value)) own[key] = value;
+    if (!isUnset(value)) own[key] = value;
   }
   if (Array.isArray(own.Aliases)) {
     const aliases = own.Aliases.filter((alias) => !isMadeUpAlias(alias, container, network));
-    if (aliases.length === 0) delete own.Aliases;
+    if (aliases.length === 0 && own.Aliases.length > 0) delete own.Aliases;
     else own.Aliases = aliases;
   }
   const macAddress = configuredMac(container, endpoint, network);
@@ -113,7 +113,11 @@ function configuredMac(
   return isOuter && typeof shown === "string" && shown !== "" ? shown : null;
 }
 
-function isEmpty(value: Json | undefined): boolean {
-  if (value === undefined || value === null || value === 0 || value === "") return true;
-  return typeof value === "object" && Object.keys(value).length === 0;
+/** Inspect tells an empty object from null, and so does this: it is sent as it was read. */
+function isUnset(value: Json | undefined): boolean {
+  return value === undefined || value === null || value === 0 || value === "";
+}
+
+function isNothing(value: Json | undefined): boolean {
+  return isUnset(value) || (typeof value === "object" && Object.keys(value ?? {}).length === 0);
 }

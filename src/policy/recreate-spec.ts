@@ -85,7 +85,9 @@ export function recreateSpec(facts: RecreateFacts, target: RecreateTarget): Recr
   // -1 and null mean "not set"; cgroup v2 and Podman refuse the number.
   if ((hostConfig.MemorySwappiness ?? -1) === -1) delete hostConfig.MemorySwappiness;
   if (networks.mode.startsWith("container:")) {
-    for (const key of NOT_WITH_SHARED_NETWORK) delete hostConfig[key];
+    for (const key of NOT_WITH_SHARED_NETWORK) {
+      if (hasContent(hostConfig[key])) delete hostConfig[key];
+    }
     delete config.ExposedPorts;
   }
 
@@ -112,6 +114,12 @@ export function recreateSpec(facts: RecreateFacts, target: RecreateTarget): Recr
       ),
     ],
   };
+}
+
+/** An empty list is no setting: it is sent as it was read. */
+function hasContent(value: Json | undefined): boolean {
+  if (typeof value === "object" && value !== null) return Object.keys(value).length > 0;
+  return value === true;
 }
 
 function refusalsOf(container: ContainerInspect): string[] {
