@@ -1,6 +1,17 @@
 /** The lab's downloads: kept outside the checkout, made once, shared by all checkouts. */
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -18,6 +29,8 @@ export interface CachedPart {
 
 /** A machine under load needs a few minutes; longer means that the other preparation hangs. */
 const LOCK_TIMEOUT_MS = 15 * 60_000;
+const KEEP_UNUSED_MS = 7 * 24 * 60 * 60_000;
+const RECIPE_FILE = "recipe.json";
 
 export function cacheFolder(): string {
   const base = process.env.XDG_CACHE_HOME || join(homedir(), ".cache");
@@ -36,28 +49,24 @@ export function preparedFolder(part: CachedPart): string {
 /** Makes a part unless it is there. Preparations at the same time wait for each other. */
 export async function preparePart(part: CachedPart, say: (line: string) => void): Promise<string> {
   const folder = folderOf(part);
-  if (existsSync(folder)) return folder;
+  if (isUsable(folder)) return folder;
   mkdirSync(cacheFolder(), { recursive: true });
   using _lock = await lock(part.name, say);
-  if (existsSync(folder)) return folder;
+  if (isUsable(folder)) return folder;
 
   const startMs = performance.now();
   say(`${part.name}: preparing`);
-  // The lock is ours, so whatever lies here is left from a preparation that was killed, or old.
-  for (const name of readdirSync(cacheFolder())) {
-    if (isOf(part, name)) rmSync(join(cacheFolder(), name), { recursive: true, force: true });
-  }
-  const work = join(cacheFolder(), `${part.name}.unfinished`);
-  const scratch = join(cacheFolder(), `${part.name}.scratch`);
-  mkdirSync(work);
-  mkdirSync(scratch);
+  removeOld(part);
+  // Programs of a killed preparation may still write to its folders: each has its own.
+  const work = mkdtempSync(join(cacheFolder(), `${part.name}.unfinished-`));
+  const scratch = mkdtempSync(join(cacheFolder(), `${part.name}.unfinished-`));
   try {
     await part.make(work, scratch);
-    writeFileSync(join(work, "recipe.json"), `${JSON.stringify(part.recipe, null, 2)}\n`);
+    writeFileSync(join(work, RECIPE_FILE), `${JSON.stringify(part.recipe, null, 2)}\n`);
+    chmodSync(work, 0o755);
     renameSync(work, folder);
   } finally {
-    rmSync(scratch, { recursive: true, force: true });
-    rmSync(work, { recursive: true, force: true });
+    for (const each of [scratch, work]) rmSync(each, { recursive: true, force: true });
   }
   say(`${part.name}: ready after ${((performance.now() - startMs) / 1000).toFixed(1)} s`);
   return folder;
@@ -68,11 +77,27 @@ function folderOf(part: CachedPart): string {
   return join(cacheFolder(), `${part.name}-${stamp.slice(0, 12)}`);
 }
 
-function isOf(part: CachedPart, name: string): boolean {
-  if (name === `${part.name}.unfinished` || name === `${part.name}.scratch`) return true;
-  return (
-    name.startsWith(`${part.name}-`) && /^[0-9a-f]{12}$/.test(name.slice(part.name.length + 1))
-  );
+/** Notes that the part was used, so that it is not taken for old. */
+function isUsable(folder: string): boolean {
+  if (!existsSync(folder)) return false;
+  utimesSync(join(folder, RECIPE_FILE), new Date(), new Date());
+  return true;
+}
+
+/**
+ * Removes what killed preparations left (the lock is ours, so nobody makes this part now) and what
+ * other recipes made, unless another checkout used it lately.
+ */
+function removeOld(part: CachedPart): void {
+  for (const name of readdirSync(cacheFolder())) {
+    const path = join(cacheFolder(), name);
+    const isUnfinished = name.startsWith(`${part.name}.unfinished-`);
+    const stamp = name.startsWith(`${part.name}-`) ? name.slice(part.name.length + 1) : "";
+    const isMade = /^[0-9a-f]{12}$/.test(stamp);
+    const usedMs = isMade ? statSync(join(path, RECIPE_FILE)).mtimeMs : 0;
+    const isOld = isMade && Date.now() - usedMs > KEEP_UNUSED_MS;
+    if (isUnfinished || isOld) rmSync(path, { recursive: true, force: true, maxRetries: 3 });
+  }
 }
 
 /** An exclusive transaction held open: the operating system frees it when its process dies. */

@@ -15,6 +15,8 @@ export interface LabOptions {
   imageStore?: ImageStore;
   /** Default: all. Images can be pushed only where the registry is among them. */
   parts?: readonly LabPart[];
+  /** What the Trivy server demands of its clients; default: nothing. */
+  trivyToken?: string;
 }
 
 export interface CommandOptions {

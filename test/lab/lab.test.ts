@@ -7,7 +7,6 @@ import { exitsAtOnce, neverHealthy, web } from "./behaviours.ts";
 import type { Lab } from "./lab-types.ts";
 import { labCgroup, openLab } from "./open-lab.ts";
 import { pollUntil } from "./poll-until.ts";
-import { openRegistryProxy } from "./registry-proxy.ts";
 import { cgroupFolders } from "./take-down.ts";
 
 const OPENSSL_BEFORE_FIXES = "3.0.7-1";
@@ -136,38 +135,13 @@ test("a deleted manifest is gone from the registry", async () => {
   assert.equal(await lab.registry.digestOf(image.reference), undefined);
 });
 
-test("the registry proxy spoils what it is told to and counts everything", async () => {
-  await using lab = await openLab({ parts: ["registry"] });
-  await using proxy = await openRegistryProxy();
-  const image = await lab.image("web:1", { ...web("one"), extraBytes: 100_000 });
-  const manifest = `${proxy.url}/v2/web/manifests/1`;
-  const headers = { accept: "application/vnd.oci.image.manifest.v1+json" };
-  const ask = (method: string) => fetch(manifest, { method, headers });
-
-  const removeFault = proxy.inject({
-    method: "HEAD",
-    times: 2,
-    action: { kind: "answer", status: 429, headers: { "Retry-After": "7" } },
-  });
-  const limited = await ask("HEAD");
-  assert.deepEqual([limited.status, limited.headers.get("retry-after")], [429, "7"]);
-  removeFault();
-  assert.equal((await ask("HEAD")).headers.get("docker-content-digest"), image.digest);
-  assert.equal(proxy.count("HEAD", /manifests/), 2);
-
-  const { layers } = (await (await ask("GET")).json()) as { layers: { digest: string }[] };
-  proxy.inject({ path: /blobs/, action: { kind: "cut", afterBytes: 1000 } });
-  await assert.rejects(async () => {
-    const blob = await fetch(`${proxy.url}/v2/web/blobs/${layers.at(-1)?.digest}`);
-    await blob.arrayBuffer();
-  });
-  await using closed = await openRegistryProxy({
-    port: 5002,
-    credentials: { username: "amy", password: "secret" },
-  });
-  assert.equal((await fetch(`${closed.url}/v2/`)).status, 401);
-  const authorization = `Basic ${btoa("amy:secret")}`;
-  assert.equal((await fetch(`${closed.url}/v2/`, { headers: { authorization } })).status, 200);
+test("the Trivy server refuses clients without its token", async () => {
+  await using lab = await openLab({ parts: ["registry", "trivy"], trivyToken: "secret" });
+  const image = await lab.image("web:1", web("one"));
+  const args = ["image", "--server", lab.trivy.url, "--image-src", "remote", image.byDigest];
+  const refused = await lab.trivyClient(args, { mayFail: true });
+  assert.notEqual(refused.code, 0);
+  await lab.trivyClient(args, { environment: { TRIVY_TOKEN: "secret" } });
 });
 
 test("nothing of a lab is left when it is closed", async () => {

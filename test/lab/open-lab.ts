@@ -42,7 +42,7 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
     }),
     registry: createRegistry(join(dir, "registry"), programs),
     ntfy: createNtfy(join(dir, "ntfy"), programs),
-    trivy: createTrivy(join(dir, "trivy"), programs),
+    trivy: createTrivy(join(dir, "trivy"), programs, options.trivyToken),
   } satisfies Record<LabPart, LabServer>;
 
   async function takeDown(): Promise<void> {

@@ -18,13 +18,17 @@ type VersionAnswer = "database" | "no-database" | "missing";
  * A Trivy server on the lab's own database. The binary is older than the endpoint `/version`, so
  * a front answers that from metadata.json and forwards everything else.
  */
-export function createTrivy(dir: string, programs: Programs): TrivyServer {
+export function createTrivy(
+  dir: string,
+  programs: Programs,
+  token: string | undefined,
+): TrivyServer {
   mkdirSync(dir);
   let versionAnswer: VersionAnswer = "database";
   writeDatabase(dir, ADVISORIES);
   writeMetadata(dir, new Date(Date.now() - HOUR_MS));
 
-  const back = createBack(dir, programs);
+  const back = createBack(dir, programs, token);
   const answerVersion = (response: ServerResponse) => {
     const database = JSON.parse(readFileSync(join(dir, "db", "metadata.json"), "utf8"));
     if (versionAnswer === "missing") return response.writeHead(404).end();
@@ -76,15 +80,20 @@ export function createTrivy(dir: string, programs: Programs): TrivyServer {
   };
 }
 
-function createBack(dir: string, programs: Programs): LabServer {
+function createBack(dir: string, programs: Programs, token: string | undefined): LabServer {
   const address = `127.0.0.1:${BACK_PORT}`;
   return createServer({
     name: "trivy server",
     url: `http://${address}`,
     command: programs.trivy,
     args: ["server", "--cache-dir", dir, "--listen", address, "--skip-db-update"],
-    // Newer binaries look for newer ones unless told not to.
-    environment: { PATH: "/usr/bin:/bin", HOME: dir, TRIVY_SKIP_VERSION_CHECK: "true" },
+    environment: {
+      PATH: "/usr/bin:/bin",
+      HOME: dir,
+      // Newer binaries look for newer ones unless told not to.
+      TRIVY_SKIP_VERSION_CHECK: "true",
+      ...(token === undefined ? {} : { TRIVY_TOKEN: token }),
+    },
     logFile: join(dir, "trivy-server.log"),
     probe: () => expectOk(`http://${address}/healthz`),
   });
