@@ -15,22 +15,36 @@ export async function configJsonSchema(): Promise<object> {
 
 interface JsonNode {
   description?: string;
-  properties?: Record<string, unknown>;
-  additionalProperties?: unknown;
-  anyOf?: unknown[];
+  properties?: Record<string, JsonNode>;
+  additionalProperties?: JsonNode | false;
+  anyOf?: JsonNode[];
+  items?: JsonNode;
 }
 
 /** The converter stops at transformations, and with them go the descriptions behind them. */
 function describeKeys(schema: SchemaNode, json: JsonNode): void {
+  const { entries, value } = sectionOf(schema);
+  for (const section of sectionsIn(json)) {
+    for (const [key, next] of Object.entries(entries ?? {})) {
+      const property = section.properties?.[key];
+      if (property === undefined) continue;
+      property.description = descriptionOf(next);
+      describeKeys(next, property);
+    }
+    const { additionalProperties } = section;
+    if (value !== undefined && additionalProperties) describeKeys(value, additionalProperties);
+  }
+}
+
+/** The section of a key, also where it may be one or a list of them. */
+function sectionOf(schema: SchemaNode): SchemaNode {
   const inner = unwrap(schema);
-  const section = (json.anyOf?.[0] ?? json) as JsonNode;
-  for (const [key, next] of Object.entries(inner.entries ?? {})) {
-    const property = section.properties?.[key] as JsonNode | undefined;
-    if (property === undefined) continue;
-    property.description = descriptionOf(next);
-    describeKeys(next, property);
-  }
-  if (inner.type === "record" && inner.value !== undefined) {
-    describeKeys(inner.value, section.additionalProperties as JsonNode);
-  }
+  const options = (inner.options ?? []).filter((option) => typeof option === "object");
+  const section = (options as SchemaNode[]).find(({ entries }) => entries !== undefined);
+  return section ?? inner;
+}
+
+function sectionsIn(json: JsonNode): JsonNode[] {
+  const inside = [...(json.anyOf ?? []), ...(json.items === undefined ? [] : [json.items])];
+  return [json, ...inside.flatMap(sectionsIn)];
 }

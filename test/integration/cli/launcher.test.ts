@@ -37,7 +37,7 @@ test("the launcher is found on PATH and by a bare name", async () => {
 });
 
 test("an unwritable cache folder is no failure", async () => {
-  const environment = { XDG_CACHE_HOME: "/proc/nowhere" };
+  const environment = { XDG_CACHE_HOME: "/dev/null/nowhere" };
   const { exitCode, stderr } = await runCli(["--version"], { environment });
   assert.equal(exitCode, 0);
   assert.equal(stderr, "");
