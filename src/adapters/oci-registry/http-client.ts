@@ -1,5 +1,6 @@
 import type { Agent as HttpAgent, IncomingHttpHeaders, IncomingMessage } from "node:http";
 import type { Agent as HttpsAgent, RequestOptions } from "node:https";
+import { isTrustFailure, trustedAuthorities } from "./trusted-authorities.ts";
 
 export interface HttpRequest {
   method: "GET" | "HEAD" | "POST";
@@ -24,6 +25,8 @@ export interface HttpFailure {
   kind: "failed";
   /** `connection`: no complete answer came; asking again may help. */
   cause: "connection" | "timeout" | "refused-answer";
+  /** Nobody that Node trusts by itself vouches for the server's certificate. */
+  isUntrusted?: boolean;
   /** The server had closed an idle connection: it is no sign of trouble, a new one will do. */
   isStale?: boolean;
   why: string;
@@ -38,27 +41,45 @@ export interface HttpClient {
 }
 
 const MAX_REDIRECTS = 3;
-const MAX_SOCKETS_PER_HOST = 16;
+/** Sockets are counted for each host. */
+const AGENT_OPTIONS = { keepAlive: true, maxSockets: 16, scheduling: "lifo" } as const;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
 /** Keeps connections alive; idle ones do not keep the process running. */
 export function createHttpClient(options: { timeoutMs: number }): HttpClient {
+  /** By protocol, and by host for those that need more authorities than Node's own. */
   const agents = new Map<string, HttpAgent | HttpsAgent>();
 
   /** node:http and above all node:https are slow to load: only when a registry is asked. */
-  async function transport(protocol: string) {
+  async function transport({ protocol, host }: URL) {
     const { Agent, request } =
       protocol === "https:" ? await import("node:https") : await import("node:http");
-    const agent =
-      agents.get(protocol) ??
-      new Agent({ keepAlive: true, maxSockets: MAX_SOCKETS_PER_HOST, scheduling: "lifo" });
-    agents.set(protocol, agent);
+    const agent = agents.get(host) ?? agents.get(protocol) ?? new Agent(AGENT_OPTIONS);
+    if (!agents.has(host)) agents.set(protocol, agent);
     return { agent, request };
+  }
+
+  async function trustMore(host: string): Promise<void> {
+    const { Agent } = await import("node:https");
+    const { createSecureContext } = await import("node:tls");
+    const secureContext = createSecureContext({ ca: await trustedAuthorities(host) });
+    agents.set(host, new Agent({ ...AGENT_OPTIONS, secureContext }));
+  }
+
+  /** Again where a new connection or a longer list of authorities will do. */
+  async function sendSurely(ask: HttpRequest): Promise<HttpAnswer | HttpFailure> {
+    const { host } = ask.url;
+    const wasKnown = agents.has(host);
+    let answer = await sendOnce(ask);
+    if (answer.kind === "failed" && answer.isStale) answer = await sendOnce(ask);
+    if (answer.kind !== "failed" || !answer.isUntrusted || wasKnown) return answer;
+    if (!agents.has(host)) await trustMore(host);
+    return await sendOnce(ask);
   }
 
   async function sendOnce(ask: HttpRequest): Promise<HttpAnswer | HttpFailure> {
     ask.signal?.throwIfAborted();
-    const { agent, request } = await transport(ask.url.protocol);
+    const { agent, request } = await transport(ask.url);
     const requestOptions: RequestOptions = {
       method: ask.method,
       agent,
@@ -88,7 +109,9 @@ export function createHttpClient(options: { timeoutMs: number }): HttpClient {
           reject(ask.signal.reason);
         } else {
           const isStale = outgoing.reusedSocket && !hasAnswered;
-          finish({ kind: "failed", cause: "connection", why: describe(error), isStale });
+          const isUntrusted = isTrustFailure(error);
+          const why = describe(error);
+          finish({ kind: "failed", cause: "connection", why, isStale, isUntrusted });
         }
       };
       outgoing.on("error", fail);
@@ -111,8 +134,7 @@ export function createHttpClient(options: { timeoutMs: number }): HttpClient {
     async send(request) {
       let current = request;
       for (let redirects = 0; ; redirects += 1) {
-        let answer = await sendOnce(current);
-        if (answer.kind === "failed" && answer.isStale) answer = await sendOnce(current);
+        const answer = await sendSurely(current);
         if (answer.kind === "failed" || !REDIRECTS.has(answer.status)) return answer;
         const next = redirects < MAX_REDIRECTS ? follow(current, answer) : "too many redirects";
         if (typeof next === "string") {

@@ -55,7 +55,7 @@ export async function explainFailure(
 }
 
 /** The last lines of standard error as one, without the token; null when there are none. */
-function quote(stderr: string, token: Secret | null): string | null {
+export function quote(stderr: string, token: Secret | null): string | null {
   const secret = token?.reveal() ?? "";
   const shown = secret === "" ? stderr : stderr.replaceAll(secret, String(token));
   const lines = shown

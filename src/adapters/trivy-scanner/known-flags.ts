@@ -4,6 +4,7 @@ import { delimiter, isAbsolute, join } from "node:path";
 import type { Clock, ScanFailureReason } from "../../ports.ts";
 import type { ProgramResult } from "../system/run-program.ts";
 import type { TrivyCommand } from "./command.ts";
+import { quote } from "./explain-failure.ts";
 
 export type FlagsResult =
   | { kind: "flags"; flags: ReadonlySet<string> }
@@ -84,7 +85,8 @@ function readHelp(program: string, result: ProgramResult): FlagsResult {
   const flags = result.kind === "exited" && result.exitCode === 0 ? parseHelp(result.stdout) : [];
   if (flags.length > 0) return { kind: "flags", flags: new Set(flags) };
   const how = result.kind === "exited" ? `exit code ${result.exitCode}` : result.kind;
-  return unknown("scanner-missing", `${program} did not answer "image --help" (${how})`);
+  const said = quote(result.stderr, null) ?? "no message";
+  return unknown("scanner-missing", `${program} did not answer "image --help" (${how}): ${said}`);
 }
 
 /** What changes when the program is replaced; null when it is not there. */
