@@ -9,7 +9,7 @@ test("it counts every request and answers what it is told to, as often as it is 
   await using proxy = await openRegistryProxy();
   const image = await lab.image("web:1", web("one"));
   const headers = { "Retry-After": "7" };
-  const removeFault = proxy.inject({
+  proxy.inject({
     method: "HEAD",
     path: /manifests/,
     times: 2,
@@ -18,9 +18,12 @@ test("it counts every request and answers what it is told to, as often as it is 
   const limited = await ask(proxy, "HEAD");
   assert.deepEqual([limited.status, limited.headers.get("retry-after")], [429, "7"]);
   assert.equal((await ask(proxy, "GET")).status, 200);
-  removeFault();
+  assert.equal((await ask(proxy, "HEAD")).status, 429);
   assert.equal((await ask(proxy, "HEAD")).headers.get("docker-content-digest"), image.digest);
-  assert.equal(proxy.count("HEAD", /manifests/), 2);
+  const removeFault = proxy.inject({ action: { kind: "answer", status: 500 } });
+  removeFault();
+  assert.equal((await ask(proxy, "HEAD")).status, 200);
+  assert.equal(proxy.count("HEAD", /manifests/), 4);
   assert.equal(proxy.count("GET", /manifests/), 1);
 });
 
