@@ -338,14 +338,6 @@ export const DEPLOY_FAILED = defineError({
   stateLeft: "The former container was put back.",
 });
 
-export const OPERATION_STOPPED = defineError({
-  code: "OPERATION_STOPPED",
-  exit: EXIT.failed,
-  what: (signal: string) => `The run was stopped by ${signal}.`,
-  next: "Run the command again to go on with the remaining containers.",
-  stateLeft: "The container in hand was finished or put back before the run ended.",
-});
-
 export const BACKUP_FAILED = defineError({
   code: "BACKUP_FAILED",
   exit: EXIT.failed,

@@ -41,11 +41,11 @@ export function wire(options: WireOptions): WiredContext {
   });
   const ports = buildPorts(options, () => vantage());
   const vantage = once(async () => {
-    const [{ findVantage }, { findSelf }] = await Promise.all([
+    const [{ findVantage }, { ownContainerId }] = await Promise.all([
       import("./services/vantage.ts"),
-      import("./adapters/system/find-self.ts"),
+      import("./adapters/system/own-container.ts"),
     ]);
-    return await findVantage(config.engine.endpoint, await findSelf(), ports.engine);
+    return await findVantage(config.engine.endpoint, ownContainerId(), ports.engine);
   });
   return {
     config,

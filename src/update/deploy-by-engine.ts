@@ -96,11 +96,6 @@ export async function recreateFormer(
   await startOrRetry(id, deps);
 }
 
-/** Removes the parked container after commit; its anonymous volumes belong to the new one now. */
-export async function removeParked(member: MemberPlan, deps: EngineDeployDeps): Promise<void> {
-  await deps.engine.removeContainer(member.formerId, { force: true });
-}
-
 /** The container as it was discovered; somebody else's replacement ends the operation. */
 export async function sameContainer(
   member: MemberPlan,

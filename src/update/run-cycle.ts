@@ -1,5 +1,6 @@
 import pLimit from "p-limit";
 import { CONTAINER_UNKNOWN } from "../errors.ts";
+import { keepCandidatesOf } from "../state/candidates.ts";
 import { listQueue } from "../state/queue.ts";
 import { nearest } from "../values/nearest.ts";
 import { carryOut } from "./carry-out.ts";
@@ -33,6 +34,10 @@ export async function runCycle(request: RunRequest, context: RunContext): Promis
     const names = wantedNames(request, items, context);
     const found = await discover(items, { names }, context);
     const isRetry = request.kind === "retry";
+    keepCandidatesOf(
+      context.state,
+      items.map(({ container }) => container),
+    );
     recordSettled(found.reports, runId, context);
     if (request.kind === "check") return checked(found, runId, context);
 

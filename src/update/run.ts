@@ -1,6 +1,7 @@
 import { AssertionError } from "node:assert";
 import { outcomeExit } from "../policy/outcome-exit.ts";
 import { acquireLock, lockHolder } from "../state/lock.ts";
+import { removeOldState } from "../state/retention.ts";
 import { beginRun, closeInterruptedRuns, endRun } from "../state/runs.ts";
 import type { RunContext } from "./context.ts";
 import type { ContainerReport, RunKind, RunReport } from "./outcome.ts";
@@ -58,6 +59,7 @@ export async function asRun(
     };
     end(report, context);
     await sendOutbox(context, STAY_MS);
+    removeOldState(state, config.retention);
     return report;
   } finally {
     lock.release();
