@@ -1,5 +1,4 @@
 import { randomUUID } from "node:crypto";
-import { once } from "node:events";
 import type { Duplex, Writable } from "node:stream";
 import { EXEC_FAILED, EXEC_TIMEOUT } from "../../errors.ts";
 import type { ExecOptions, ExecResult, JsonObject } from "../../ports.ts";
@@ -14,7 +13,7 @@ const MAX_ERRORS_BYTES = 64 * 1024;
 /** The engine may report a program's end a moment after its streams ended. */
 const EXIT_WAIT_MS = 10_000;
 const POLL_MS = 100;
-const KILL_MS = 10_000;
+const KILL_MS = 5_000;
 
 /** Variable that marks a program inside the container, so that a time-out can find it there. */
 const EXEC_MARK = "PRATIQUE_EXEC";
@@ -58,9 +57,8 @@ export async function execInContainer(
     if (execId === null) throw cause;
     const ended = await endExec(transport, { containerId, execId, mark, user: options.user });
     if (cause instanceof TimeoutHit) throw EXEC_TIMEOUT(program, cause.boundMs, ended);
-    throw cause instanceof ExecBroken
-      ? EXEC_FAILED.because(cause, program, cause.message, ended)
-      : cause;
+    if (deadline.signal.aborted) throw cause;
+    throw EXEC_FAILED.because(cause, program, messageOf(cause), ended);
   } finally {
     deadline.end();
   }
@@ -76,6 +74,10 @@ class TimeoutHit extends Error {
 }
 
 class ExecBroken extends Error {}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message.replace(/\.$/, "") : String(error);
+}
 
 async function createExec(
   transport: Transport,
@@ -118,6 +120,8 @@ async function converse(
     return await readOutput(socket, options.stdout);
   } finally {
     deadline.signal.removeEventListener("abort", stop);
+    options.stdin?.unpipe(socket);
+    options.stdin?.destroy();
     socket.destroy();
   }
 }
@@ -149,7 +153,7 @@ async function readOutput(
       if (stream === "stderr") {
         stderr = Buffer.concat([stderr, chunk]).subarray(-MAX_ERRORS_BYTES);
       } else if (sink !== undefined) {
-        if (!sink.write(chunk)) await Promise.race([once(sink, "drain"), once(socket, "close")]);
+        if (!sink.write(chunk)) await drained(sink, socket);
       } else {
         stdoutBytes += chunk.length;
         if (stdoutBytes > MAX_CAPTURED_BYTES) {
@@ -162,12 +166,28 @@ async function readOutput(
   } catch (error) {
     sink?.destroy();
     if (error instanceof ExecBroken) throw error;
-    throw new ExecBroken(error instanceof Error ? error.message : String(error), { cause: error });
+    throw new ExecBroken(messageOf(error), { cause: error });
   } finally {
     sink?.off("error", onSinkError);
   }
   if (sinkError !== null) throw sinkError;
   return { stdout: Buffer.concat(stdout).toString("utf8"), stderr: stderr.toString("utf8") };
+}
+
+/** Waits until the sink takes more, or the socket was ended because something failed. */
+function drained(sink: Writable, socket: Duplex): Promise<void> {
+  return new Promise((resolve) => {
+    const go = () => {
+      sink.off("drain", go);
+      sink.off("close", go);
+      socket.off("close", go);
+      resolve();
+    };
+    sink.on("drain", go);
+    sink.on("close", go);
+    socket.on("close", go);
+    if (socket.destroyed || sink.destroyed) go();
+  });
 }
 
 function endSink(sink: Writable): Promise<void> {
@@ -185,7 +205,10 @@ async function exitCodeOf(
   const endMs = performance.now() + EXIT_WAIT_MS;
   for (;;) {
     const state = await inspectExec(transport, execId);
-    if (state.Running === false && typeof state.ExitCode === "number") return state.ExitCode;
+    if (state.Running === false) {
+      if (typeof state.ExitCode === "number") return state.ExitCode;
+      throw new ExecBroken("its container stopped");
+    }
     if (performance.now() > endMs) throw new ExecBroken("the engine does not tell its exit code");
     await pause(POLL_MS);
     if (deadline.signal.aborted) throw deadline.signal.reason;
@@ -194,7 +217,9 @@ async function exitCodeOf(
 
 async function inspectExec(transport: Transport, execId: string): Promise<JsonObject> {
   const path = `/exec/${encodeURIComponent(execId)}/json`;
-  return objectIn((await transport.call({ method: "GET", path })).body);
+  const { status, body } = await transport.call({ method: "GET", path }, [404]);
+  // The engine forgets the execs of a container that stopped: they ended with it.
+  return status === 404 ? { Running: false } : objectIn(body);
 }
 
 /** Ends what a time-out left running inside the container; whether it is known to have ended. */
