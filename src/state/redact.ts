@@ -6,13 +6,18 @@ const SHORTEST_SECRET = 4;
 const MAX_DEPTH = 12;
 const CREDENTIAL_KEY =
   /pass(?:word|wd|phrase)?$|secret|token|credential|api[_-]?key|private[_-]?key|access[_-]?key|^auth$|authorization|cookie|^env$|^environment$/i;
-/** `https://user:password@host`, `Authorization: Bearer x`, `TOKEN=x` inside a text. */
+/** Longer texts are cut: nobody reads more in a log line. */
+const LONGEST_TEXT = 64 * 1024;
+/**
+ * `https://user:password@host`, `Authorization: Bearer x`, `TOKEN=x` inside a text. Every
+ * repetition is bounded, so that no text takes quadratic time.
+ */
 const IN_TEXT: readonly [RegExp, string][] = [
-  [/([a-z][a-z0-9+.-]*:\/\/)[^\s/@]+@/gi, `$1${HIDDEN}@`],
-  [/\b(bearer|basic)\s+[\w.~+/=-]{4,}/gi, `$1 ${HIDDEN}`],
+  [/([a-z][a-z0-9+.-]{0,20}:\/\/)[^\s/@]{1,512}@/gi, `$1${HIDDEN}@`],
+  [/\b(bearer|basic)\s{1,8}[\w.~+/=-]{4,2048}/gi, `$1 ${HIDDEN}`],
   [
-    /\b(\w*(?:password|passwd|secret|token|api_?key))(["']?\s*[=:]\s*)("[^"]*"|'[^']*'|[^\s,;&"']+)/gi,
-    `$1$2${HIDDEN}`,
+    /((?:password|passwd|secret|token|api_?key)["']?\s{0,8}[=:]\s{0,8})("[^"]{0,2048}"|'[^']{0,2048}'|[^\s,;&"']{1,2048})/gi,
+    `$1${HIDDEN}`,
   ],
 ];
 
@@ -56,6 +61,7 @@ function isCredential(key: string, value: unknown): boolean {
 function hideInText(text: string, secrets: readonly string[]): string {
   let hidden = text;
   for (const secret of secrets) hidden = hidden.replaceAll(secret, HIDDEN);
+  if (hidden.length > LONGEST_TEXT) hidden = `${hidden.slice(0, LONGEST_TEXT)}…`;
   for (const [pattern, replacement] of IN_TEXT) hidden = hidden.replace(pattern, replacement);
   return hidden;
 }
