@@ -3,7 +3,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { basename, join } from "node:path";
 import { runProgram } from "./run-program.ts";
 
-export type DebianRelease = "bookworm" | "trixie";
+/** With `-security`: that release and its security updates. */
+export type DebianRelease = "bookworm" | "bookworm-security" | "trixie";
 
 /** `docker.io/trixie`: a package of a release. */
 export type PackageReference = `${string}/${DebianRelease}`;
@@ -75,7 +76,7 @@ export async function downloadWithDependencies(
 /** Package lists of our own in `scratch`; returns the options with which apt-get uses them. */
 async function updateLists(releases: readonly DebianRelease[], scratch: string): Promise<string[]> {
   const mirror = readMirror();
-  const lines = releases.map((release) => `deb [signed-by=${KEYRING}] ${mirror} ${release} main`);
+  const lines = releases.flatMap((release) => sourcesOf(release, mirror));
   const apt = join(scratch, "apt");
   mkdirSync(join(apt, "lists", "partial"), { recursive: true });
   mkdirSync(join(apt, "cache", "archives", "partial"), { recursive: true });
@@ -95,6 +96,14 @@ async function updateLists(releases: readonly DebianRelease[], scratch: string):
     timeoutMs: DOWNLOAD_TIMEOUT_MS,
   });
   return settings;
+}
+
+/** Security updates come from the folder beside, as on Debian's own servers. */
+function sourcesOf(release: DebianRelease, mirror: string): string[] {
+  const line = (from: string, suite: string) => `deb [signed-by=${KEYRING}] ${from} ${suite} main`;
+  if (release !== "bookworm-security") return [line(mirror, release)];
+  const security = mirror.replace(/\/?$/, "-security");
+  return [line(mirror, "bookworm"), line(security, release)];
 }
 
 export async function unpackPackages(files: Iterable<string>, folder: string): Promise<void> {

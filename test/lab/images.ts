@@ -43,7 +43,7 @@ export async function pushImage(
 ): Promise<LabImage> {
   const { repository, version: tag } = splitReference(reference);
   const types = MEDIA_TYPES[spec.format ?? "oci"];
-  const layers = [baseLayer(busybox), ...ownLayers(spec)];
+  const layers = [rootLayer(spec) ?? baseLayer(busybox), ...ownLayers(spec)];
   for (const layer of layers) await registry.pushBlob(repository, layer.content);
 
   const architectures = spec.architectures ?? [ARCHITECTURE];
@@ -147,6 +147,11 @@ function imageConfig(spec: ImageSpec, layers: readonly Layer[], architecture: st
   };
 }
 
+function rootLayer({ rootFileSystem }: ImageSpec): Layer | null {
+  if (rootFileSystem === undefined) return null;
+  return { content: readFileSync(rootFileSystem.file), diffId: rootFileSystem.diffId };
+}
+
 let cachedBaseLayer: Layer | undefined;
 
 /** busybox and its applets, users, and the folders programs expect; shared by all images. */
@@ -176,11 +181,13 @@ function ownLayers(spec: ImageSpec): Layer[] {
       `VERSION_ID="${version.split(".")[0]}"`,
       "ID=debian",
     ];
-    entries.push(
-      textEntry("etc/os-release", `${release.join("\n")}\n`),
-      textEntry("etc/debian_version", `${version}\n`),
-      textEntry("var/lib/dpkg/status", packageStatus(spec.packages ?? {})),
-    );
+    if (!spec.keepsRelease) {
+      entries.push(
+        textEntry("etc/os-release", `${release.join("\n")}\n`),
+        textEntry("etc/debian_version", `${version}\n`),
+      );
+    }
+    entries.push(textEntry("var/lib/dpkg/status", packageStatus(spec.packages ?? {})));
   }
   for (const [path, content] of Object.entries(spec.files ?? {})) {
     entries.push(textEntry(path.replace(/^\//, ""), content));

@@ -119,8 +119,12 @@ export interface DebianPackageVersion {
   source?: string;
 }
 
-/** behaviours.ts has ready-made ones. All images have busybox with its applets in /bin. */
+/** behaviours.ts has ready-made ones. Images have busybox with its applets in /bin. */
 export interface ImageSpec {
+  /** A gzipped tar archive instead of busybox (postgres-images.ts), with its digest unpacked. */
+  rootFileSystem?: { file: string; diffId: string };
+  /** The root file system's own /etc/os-release stays; only dpkg's list is written. */
+  keepsRelease?: boolean;
   /** Debian 12 packages the image claims to have, by name; findings follow from the versions. */
   packages?: Readonly<Record<string, string | DebianPackageVersion>>;
   /** No packages and no distribution: nothing to analyse. */

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { type CachedPart, preparedFolder } from "./cache.ts";
 import { downloadPackages, type PackageReference, unpackPackages } from "./debian-packages.ts";
 import type { EngineVersion } from "./lab-types.ts";
+import { postgresImages } from "./postgres-images.ts";
 import { runProgram } from "./run-program.ts";
 import { servicePrograms } from "./service-programs.ts";
 
@@ -117,7 +118,12 @@ export const trivyProgram: CachedPart = {
 };
 
 /** Everything `npm run lab:prepare` makes. */
-export const LAB_PARTS: readonly CachedPart[] = [debianPrograms, trivyProgram, servicePrograms];
+export const LAB_PARTS: readonly CachedPart[] = [
+  debianPrograms,
+  trivyProgram,
+  servicePrograms,
+  postgresImages,
+];
 
 export interface Programs {
   docker: string;
