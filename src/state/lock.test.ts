@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { rmSync, statSync, writeFileSync } from "node:fs";
+import { readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
@@ -66,6 +66,7 @@ test("another process holds it, and kill -9 frees it at once", async () => {
   }
   assert.equal(lockHolder(folder.path), null);
   (await take(folder.path, "retry")).release();
+  assert.deepEqual(readdirSync(folder.path), ["lock.db"]);
 });
 
 test("looking at a lock that this process holds does not free it", async () => {

@@ -94,7 +94,8 @@ function tryLock(folder: string): DatabaseSync | null {
   let database: DatabaseSync | null = null;
   try {
     database = new DatabaseSync(path, { timeout: GLANCE_TIMEOUT_MS });
-    database.exec("BEGIN EXCLUSIVE");
+    // No journal file: on a full disk it could not be made, and recovery needs this lock.
+    database.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
     return database;
   } catch (error) {
     database?.close();
