@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import type { Duplex, Writable } from "node:stream";
 import { EXEC_FAILED, EXEC_TIMEOUT } from "../../errors.ts";
 import type { ExecOptions, ExecResult, JsonObject } from "../../ports.ts";
@@ -36,7 +35,7 @@ export async function execInContainer(
   options: ExecOptions,
 ): Promise<ExecResult> {
   const program = command[0] ?? "";
-  const mark = `${EXEC_MARK}=${randomUUID()}`;
+  const mark = `${EXEC_MARK}=${process.getBuiltinModule("node:crypto").randomUUID()}`;
   const deadline = startDeadline({
     totalMs: options.timeoutMs,
     signal: options.signal,

@@ -190,7 +190,8 @@ async function prepareClient(options: TransportOptions): Promise<Client> {
   } catch (error) {
     throw ENGINE_UNREACHABLE.because(error, options.endpoint, messageOf(error));
   }
-  const http = await import("node:http");
+  // Not by import: that reads every export, and the one of WebSocket loads all of undici (30 ms).
+  const http = process.getBuiltinModule("node:http");
   const agent = new http.Agent({ keepAlive: true, maxSockets: MAX_CONNECTIONS });
   agent.createConnection = connect;
   return { http, agent, connect };
