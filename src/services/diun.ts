@@ -1,6 +1,5 @@
 import { type Check, type CheckContext, healthy, unhealthy, unknown } from "./checks/check.ts";
-import { runInside } from "./checks/exec.ts";
-import { describe } from "./checks/http.ts";
+import { lastLine, runInside } from "./checks/exec.ts";
 import { processCheck } from "./checks/process.ts";
 import { containerFacts } from "./container-facts.ts";
 import { defineService, namedLike } from "./define-service.ts";
@@ -31,12 +30,12 @@ function ntfyFromInside(context: CheckContext): Check {
         return unknown(`ntfy from inside: set url to diun's ntfy server (no ${ENDPOINT_VARIABLE})`);
       }
       const url = `${endpoint.replace(/\/+$/, "")}/v1/health`;
-      const asked = `${describe({ url })} from inside`;
+      const asked = "ntfy's /v1/health from inside";
       const ran = await runInside(context, ["wget", "-q", "-T", "4", "-O", "/dev/null", url]);
       if (ran.kind === "lost") return ran.outcome;
       const { exitCode, stderr } = ran.result;
       if (exitCode === 0) return healthy(`${asked}: answered`);
-      return unhealthy(`${asked}: ${stderr.trim().split("\n").at(-1) || `exit code ${exitCode}`}`);
+      return unhealthy(`${asked}: ${context.redact(lastLine(stderr)) || `exit code ${exitCode}`}`);
     },
   };
 }
@@ -58,7 +57,7 @@ function testMessage(context: CheckContext): Check {
       if (ran.kind === "lost") return ran.outcome;
       const { exitCode, stdout, stderr } = ran.result;
       if (exitCode === 0) return healthy("diun notif test: sent");
-      const said = `${stdout}\n${stderr}`.trim().split("\n").at(-1) ?? "";
+      const said = context.redact(lastLine(`${stdout}\n${stderr}`));
       return unhealthy(`diun notif test: exit code ${exitCode}, ${said}`);
     },
   };

@@ -4,7 +4,7 @@ import type { ContainerInspect } from "../ports.ts";
 import { oneLine, redactorFor } from "./evidence.ts";
 
 function containerWith(env: string[]): ContainerInspect {
-  return { Config: { Env: env } } as unknown as ContainerInspect;
+  return { Name: "/miniflux", Config: { Env: env } } as unknown as ContainerInspect;
 }
 
 test("no value of the container's environment stays in a text", () => {
@@ -14,6 +14,11 @@ test("no value of the container's environment stays in a text", () => {
   assert.equal(redact("bad token canary-one!"), "bad token [redacted]!");
   assert.equal(redact("login with can@ary or can%40ary"), "login with [redacted] or [redacted]");
   assert.equal(redact("MODE=on"), "MODE=on");
+});
+
+test("the container's own name is no secret, even where a variable repeats it", () => {
+  const redact = redactorFor(containerWith(["POSTGRES_USER=miniflux", "POSTGRES_DB=miniflux-db"]));
+  assert.equal(redact("role miniflux, database miniflux-db"), "role miniflux, database [redacted]");
 });
 
 test("what every image sets is no secret", () => {

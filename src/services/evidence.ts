@@ -16,18 +16,20 @@ const CONTROLS = /[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]+/g;
 export type Redact = (text: string) => string;
 
 /**
- * Hides the values of the container's environment wherever they stand in a text, also the
- * password inside an address such as `postgres://user:password@host/db`.
+ * Hides the values of the container's environment wherever they stand in a text from outside, also
+ * the password inside an address such as `postgres://user:password@host/db`. The container's own
+ * name stays: it is often a user's or a database's name too.
  */
 export function redactorFor(container: ContainerInspect | null): Redact {
   const values = new Set<string>();
+  const ownName = container?.Name.replace(/^\//, "");
   for (const entry of container?.Config.Env ?? []) {
     const at = entry.indexOf("=");
     if (at < 0 || HARMLESS_NAMES.test(entry.slice(0, at))) continue;
     const value = entry.slice(at + 1);
     const password = /:\/\/[^/@\s]*:([^/@\s]+)@/.exec(value)?.[1] ?? "";
     for (const secret of [value, password, decoded(password)]) {
-      if (secret.length >= MIN_SECRET_LENGTH) values.add(secret);
+      if (secret.length >= MIN_SECRET_LENGTH && secret !== ownName) values.add(secret);
     }
   }
   // Longest first: a value that contains another is hidden whole.

@@ -54,7 +54,7 @@ export async function lookOnce(
   const round = planRound(target, container, deps, more);
   const deep = withDeep ? round.deep().filter(({ isOnce }) => isOnce !== true) : [];
   const checks = [...round.routine, ...deep];
-  const probes = await Promise.all(checks.map((check) => runInRound(check, round, deps)));
+  const probes = await Promise.all(checks.map((check) => runWithin(check, deps)));
   return reportOf(round, probes, deps.clock.monotonicMs() - startedMs);
 }
 
@@ -95,7 +95,7 @@ export function planRound(
   // An operator's choice, and any check of a critical service, must be able to look.
   const isBinding = chosen.isConfigured || isCritical(target, deps);
   const bind = (check: Check): Check => ({ ...check, isRequired: check.isRequired && isBinding });
-  const healthcheck = healthcheckCheck(container);
+  const healthcheck = healthcheckCheck(container, context.redact);
   return {
     ...round,
     routine: [
@@ -111,16 +111,11 @@ export function planRound(
   };
 }
 
-/** Runs one check of a round with the bounds and redaction of its container. */
-export async function runInRound(
-  check: Check,
-  round: Round,
-  deps: CheckDeps,
-): Promise<CheckResult> {
+/** Runs one check within its bounds. */
+export async function runWithin(check: Check, deps: CheckDeps): Promise<CheckResult> {
   return await runCheck(check, {
     timeoutMs: (check.timeoutMs ?? (deps.pace ?? PACE).probeTimeoutMs) + RUN_GRACE_MS,
     clock: deps.clock,
-    redact: redactorFor(round.container),
   });
 }
 

@@ -31,7 +31,7 @@ function sessionCheck(context: CheckContext): Check {
       }
       const second = await ask(context, url, { [SESSION_HEADER]: session });
       if (second.kind === "lost") return second.outcome;
-      return judged(`${asked} session-get`, second.answer, expectingJson(isSuccess));
+      return judged(context, `${asked} session-get`, second.answer, expectingJson(isSuccess));
     },
   };
 }

@@ -10,7 +10,7 @@ import { type Check, type CheckDeps, type CheckResult, PACE } from "./checks/che
 import { CONTAINER_CHECK, HEALTHCHECK_CHECK } from "./checks/docker-health.ts";
 import { type Stability, stableForMs, trackStability, whyHopeless } from "./checks/stability.ts";
 import { compareWithBaseline, explainProbe, type HealthReport } from "./health-report.ts";
-import { type CheckTarget, planRound, type Round, runInRound } from "./round.ts";
+import { type CheckTarget, planRound, type Round, runWithin } from "./round.ts";
 
 /** Tries of a deep check before it counts. */
 const DEEP_TRIES = 3;
@@ -160,7 +160,7 @@ export class Watch {
   async #ask(checks: readonly Check[], memory: Map<string, Tried>): Promise<void> {
     await Promise.all(
       checks.map(async (check) => {
-        const result = await runInRound(check, this.#round, this.#deps);
+        const result = await runWithin(check, this.#deps);
         // One that must not be repeated has used up its tries.
         const tries = check.isOnce === true ? DEEP_TRIES : (memory.get(check.name)?.tries ?? 0) + 1;
         memory.set(check.name, { result, atMs: this.#nowMs(), tries });

@@ -49,6 +49,7 @@ export interface CheckContext extends CheckDeps {
   service: string;
   settings: CheckSettings;
   container: ContainerInspect;
+  /** For every text from outside: program output, answers, logs. */
   redact: Redact;
   timeoutMs: number;
 }

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import type { ContainerInspect, HealthcheckConfig } from "../../ports.ts";
 import { healthcheckAllowanceMs, healthcheckCheck } from "./docker-health.ts";
 
+const asItIs = (text: string) => text;
 const SECOND = 1_000_000_000;
 
 function container(healthcheck: HealthcheckConfig | null, status = "starting"): ContainerInspect {
@@ -22,13 +23,13 @@ test("the deadline allows what the container's own HEALTHCHECK allows", () => {
 
 test("a HEALTHCHECK gives its last output as evidence and starting is not healthy", async () => {
   const set = { Test: ["CMD", "true"] };
-  const unhealthy = await healthcheckCheck(container(set, "unhealthy"))?.run();
+  const unhealthy = await healthcheckCheck(container(set, "unhealthy"), asItIs)?.run();
   assert.deepEqual(unhealthy, {
     verdict: "unhealthy",
     evidence: "unhealthy, 3 in a row: exit code 1, no",
   });
-  const starting = await healthcheckCheck(container(set))?.run();
+  const starting = await healthcheckCheck(container(set), asItIs)?.run();
   assert.equal(starting?.verdict, "unknown");
   assert.equal(starting?.isPending, true);
-  assert.equal(healthcheckCheck(container({ Test: ["NONE"] })), null);
+  assert.equal(healthcheckCheck(container({ Test: ["NONE"] }), asItIs), null);
 });

@@ -1,4 +1,5 @@
 import type { ContainerInspect, HealthcheckConfig } from "../../ports.ts";
+import type { Redact } from "../evidence.ts";
 import { type Check, healthy, type Outcome, unhealthy, unknown } from "./check.ts";
 
 const NANOSECONDS_PER_MS = 1_000_000;
@@ -36,13 +37,13 @@ function stateOutcome(container: ContainerInspect): Outcome {
 }
 
 /** The container's own HEALTHCHECK; null where it has none. */
-export function healthcheckCheck(container: ContainerInspect): Check | null {
+export function healthcheckCheck(container: ContainerInspect, redact: Redact): Check | null {
   if (!hasHealthcheck(container)) return null;
   return {
     name: HEALTHCHECK_CHECK,
     isRequired: false,
     isFree: true,
-    run: async () => healthcheckOutcome(container),
+    run: async () => healthcheckOutcome(container, redact),
   };
 }
 
@@ -51,11 +52,13 @@ export function hasHealthcheck(container: ContainerInspect): boolean {
   return test.length > 0 && test[0] !== "NONE";
 }
 
-function healthcheckOutcome(container: ContainerInspect): Outcome {
+function healthcheckOutcome(container: ContainerInspect, redact: Redact): Outcome {
   const health = container.State.Health;
   const last = health?.Log?.at(-1);
   const said =
-    last === undefined ? "no result yet" : `exit code ${last.ExitCode}, ${last.Output.trim()}`;
+    last === undefined
+      ? "no result yet"
+      : `exit code ${last.ExitCode}, ${redact(last.Output.trim())}`;
   switch (health?.Status) {
     case "healthy":
       return healthy("healthy");

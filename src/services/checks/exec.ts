@@ -24,7 +24,7 @@ export function execCheck(
     isRequired,
     run: async () => {
       const result = await runInside(context, command);
-      return result.kind === "lost" ? result.outcome : outcomeOfExit(asked, result.result);
+      return result.kind === "lost" ? result.outcome : outcomeOfExit(asked, result.result, context);
     },
   };
 }
@@ -49,8 +49,13 @@ export async function runInside(
   }
 }
 
-function outcomeOfExit(asked: string, result: ExecResult): Outcome {
-  const said = (result.stderr.trim() || result.stdout.trim()).split("\n").at(-1) ?? "";
+function outcomeOfExit(asked: string, result: ExecResult, { redact }: CheckContext): Outcome {
+  const said = redact(lastLine(result.stderr) || lastLine(result.stdout));
   if (result.exitCode === 0) return healthy(`${asked}: exit code 0`);
   return unhealthy(`${asked}: exit code ${result.exitCode}${said === "" ? "" : `, ${said}`}`);
+}
+
+/** Where programs say why they failed. */
+export function lastLine(output: string): string {
+  return output.trim().split("\n").at(-1) ?? "";
 }

@@ -25,7 +25,7 @@ export function httpCheck(
     run: async () => {
       const result = await askHttp(context, options.request);
       if (result.kind === "lost") return result.outcome;
-      return judged(asked, result.answer, options.judge ?? isSuccess);
+      return judged(context, asked, result.answer, options.judge ?? isSuccess);
     },
   };
 }
@@ -45,11 +45,16 @@ export async function askHttp(
 }
 
 /** Turns an answer and its judgement into evidence: what was asked, what came back, how long. */
-export function judged(asked: string, answer: HttpAnswer, judge: Judge): Outcome {
+export function judged(
+  { redact }: CheckContext,
+  asked: string,
+  answer: HttpAnswer,
+  judge: Judge,
+): Outcome {
   const wrong = judge(answer);
   const took = `${answer.status} in ${Math.round(answer.durationMs)} ms`;
   if (wrong === null) return healthy(`${asked}: ${took}`);
-  return unhealthy(`${asked}: ${took}, ${wrong}`);
+  return unhealthy(`${asked}: ${took}, ${redact(wrong)}`);
 }
 
 export function isSuccess(answer: HttpAnswer): string | null {

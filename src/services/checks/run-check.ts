@@ -1,5 +1,5 @@
 import type { Clock } from "../../ports.ts";
-import { oneLine, type Redact } from "../evidence.ts";
+import { oneLine } from "../evidence.ts";
 import { type Check, type CheckResult, type Outcome, unknown } from "./check.ts";
 
 /** Evidence is one line of a table or message. */
@@ -8,7 +8,7 @@ const MAX_EVIDENCE = 300;
 /** Runs one check within a bound of its own, so that no probe can hang the others. */
 export async function runCheck(
   check: Check,
-  limits: { timeoutMs: number; clock: Clock; redact: Redact },
+  limits: { timeoutMs: number; clock: Clock },
 ): Promise<CheckResult> {
   const startedMs = limits.clock.monotonicMs();
   const ended = new AbortController();
@@ -22,7 +22,7 @@ export async function runCheck(
   return {
     probe: check.name,
     verdict: outcome.verdict,
-    evidence: oneLine(limits.redact(outcome.evidence), MAX_EVIDENCE),
+    evidence: oneLine(outcome.evidence, MAX_EVIDENCE),
     durationMs: Math.round(limits.clock.monotonicMs() - startedMs),
     isRequired: check.isRequired,
     isPending: outcome.isPending === true,

@@ -1,5 +1,6 @@
 import type { ContainerInspect } from "../../ports.ts";
 import { containerFacts } from "../container-facts.ts";
+import { redactorFor } from "../evidence.ts";
 import { type CheckContext, type Outcome, unhealthy } from "./check.ts";
 import { runInside } from "./exec.ts";
 
@@ -31,7 +32,7 @@ export async function querySql(
   if (ran.kind === "lost") return ran;
   const { exitCode, stdout, stderr } = ran.result;
   if (exitCode === 0) return { kind: "rows", rows: stdout.split("\n").filter((row) => row !== "") };
-  const said = stderr.trim().split("\n")[0] ?? "";
+  const said = redactorFor(query.container)(stderr.trim().split("\n")[0] ?? "");
   return {
     kind: "lost",
     outcome: unhealthy(`psql ${query.database}: exit code ${exitCode}, ${said}`),
