@@ -1,5 +1,7 @@
 /** Configuration and context of one invocation, made when a command first asks for them. */
-import type { LoadedConfig } from "../config/load.ts";
+import { findFile } from "../config/find-file.ts";
+import type { LoadedConfig, LoadRequest } from "../config/load-types.ts";
+import { keep, type ParseCacheStore, readKept } from "../config/parse-cache.ts";
 import { CONFIG_INVALID, CONFIG_UNREADABLE } from "../errors.ts";
 import type { State } from "../state/state.ts";
 import type { Progress } from "../update/outcome.ts";
@@ -72,18 +74,27 @@ export function newSession(options: SessionOptions): Session {
 }
 
 async function readConfig(options: SessionOptions): Promise<LoadedConfig> {
-  const [{ loadConfig }, { readFileSync }] = await Promise.all([
-    import("../config/load.ts"),
-    import("node:fs"),
-  ]);
-  const result = loadConfig({
+  const { readFileSync } = process.getBuiltinModule("node:fs");
+  const request: LoadRequest = {
     path: options.configPath,
     environment: options.environment,
     workingFolder: options.workingFolder,
     readFile: (path) => readFileSync(path, "utf8"),
-  });
+  };
+  const found = findFile(request);
+  if (!found.ok) throw CONFIG_UNREADABLE(found.file, found.why);
+  const store = openParseCache(options.environment);
+  const kept = store === null ? null : readKept(found.text, store);
+  const [raw, { makeConfig }] = await Promise.all([
+    kept ?? import("../config/parse-yaml.ts").then(({ parseYaml }) => parseYaml(found.text)),
+    import("../config/make-config.ts"),
+  ]);
+  const result = makeConfig(found.file, raw, request);
   if (result.ok) {
     collectSecrets(result.config, options.secrets);
+    if (kept === null && store !== null) {
+      keep(found.text, raw, options.secrets, store);
+    }
     return result;
   }
   if (result.kind === "unreadable") throw CONFIG_UNREADABLE(result.file, result.why);
@@ -92,6 +103,32 @@ async function readConfig(options: SessionOptions): Promise<LoadedConfig> {
     result.file,
     result.problems.map((problem) => formatProblem(result.file, problem)),
   );
+}
+
+/** Beside the compiled code; the launcher names the folder, which no other user can write to. */
+function openParseCache({ PRATIQUE_CACHE }: NodeJS.ProcessEnv): ParseCacheStore | null {
+  if (PRATIQUE_CACHE === undefined || PRATIQUE_CACHE === "") return null;
+  const path = `${PRATIQUE_CACHE}/config.json`;
+  const files = process.getBuiltinModule("node:fs");
+  return {
+    read: () => {
+      try {
+        return files.readFileSync(path, "utf8");
+      } catch {
+        return null;
+      }
+    },
+    write: (content) => {
+      const temporary = `${path}.${process.pid}`;
+      try {
+        files.mkdirSync(PRATIQUE_CACHE, { recursive: true, mode: 0o700 });
+        files.writeFileSync(temporary, content, { mode: 0o600 });
+        files.renameSync(temporary, path);
+      } catch {
+        files.rmSync(temporary, { force: true });
+      }
+    },
+  };
 }
 
 /** The fault tests end the process at a journal commit: their preload script leaves a hook here. */

@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { inspect } from "node:util";
 import type { Config } from "./config.ts";
-import { type LoadedConfig, type LoadResult, loadConfig } from "./load.ts";
+import { loadConfig } from "./load.ts";
+import type { LoadedConfig, LoadResult } from "./load-types.ts";
 import { formatProblem } from "./problems.ts";
 
 const FILE = "/etc/pratique/pratique.yaml";

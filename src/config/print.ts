@@ -1,6 +1,6 @@
 /** The effective configuration for people: every key with its value and where that comes from. */
 import type { Config } from "./config.ts";
-import type { LoadedConfig, Origin } from "./load.ts";
+import type { LoadedConfig, Origin } from "./load-types.ts";
 import { type ConfigPath, pathText } from "./problems.ts";
 import { configSchema } from "./schema.ts";
 import { isSecret, type SchemaNode, unwrap } from "./schema-walk.ts";

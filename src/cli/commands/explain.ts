@@ -1,4 +1,4 @@
-import type { LoadedConfig } from "../../config/load.ts";
+import type { LoadedConfig } from "../../config/load-types.ts";
 import { originText } from "../../config/print.ts";
 import { EXIT } from "../../errors.ts";
 import { explain } from "../../update/explain.ts";

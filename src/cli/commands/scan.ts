@@ -1,9 +1,12 @@
 import { EXIT } from "../../errors.ts";
+import type { Decision } from "../../policy/decision.ts";
+import { comparisonText, countsText } from "../../policy/decision-text.ts";
 import { type ScannedImage, scanOnly } from "../../update/scan-only.ts";
 import { shortDigest } from "../../values/digest.ts";
 import { type CommandRun, hasOption } from "../command.ts";
 import { decisionLines, decisionTone } from "../render/decision.ts";
 import { findingsTable } from "../render/findings.ts";
+import { counted } from "../render/sizes.ts";
 import { type Paint, painter } from "../render/style.ts";
 import { localTime } from "../render/time.ts";
 import { visible } from "../render/visible.ts";
@@ -44,14 +47,22 @@ function scanLines(scan: ScanReport, width: number, paint: Paint): string[] {
   const { decision, findings } = scan;
   const subject = scan.container === null ? "" : `${visible(scan.container)}: ${scan.what} `;
   const digest = ` (${shortDigest(scan.digest)})`;
-  const [first = "", ...rest] = decisionLines(decision).map(visible);
+  const [first = "", ...rest] = withoutEmptyComparison(decisionLines(decision), decision);
   return [
     paint(`${subject}${visible(scan.reference)}${digest}`, "strong"),
     ...(findings.length === 0 ? [] : findingsTable(findings, { width, paint })),
     ...(scan.packageCount === null ? [] : [evidenceLine(scan, scan.packageCount)]),
-    paint(first, decisionTone(decision)),
-    ...rest.map((line) => `  ${line}`),
+    paint(visible(first), decisionTone(decision)),
+    ...rest.map((line) => `  ${visible(line)}`),
   ];
+}
+
+/** A single scan has nothing to compare with: the counts are all there is to say. */
+function withoutEmptyComparison(lines: readonly string[], decision: Decision): string[] {
+  if (!("comparison" in decision) || decision.comparison?.running !== null) return [...lines];
+  const { candidate } = decision.comparison;
+  const empty = comparisonText(decision.comparison);
+  return lines.map((line) => (line === empty ? countsText(candidate) : line));
 }
 
 /** What was analysed, with what: no scan is not clean (I7). */
@@ -62,5 +73,5 @@ function evidenceLine(scan: ScanReport, packageCount: number): string {
       : `database of ${localTime(Date.parse(scan.databaseUpdatedAt))}`;
   const system = scan.os === null ? "no operating system recognised" : visible(scan.os);
   const end = scan.endOfLife ? " (no longer supported by its makers)" : "";
-  return `${scan.findings.length} findings in ${packageCount} packages, ${system}${end}, trivy ${scan.scannerVersion ?? "of unknown version"}, ${database}`;
+  return `${counted(scan.findings.length, "finding")} in ${counted(packageCount, "package")}, ${system}${end}, trivy ${scan.scannerVersion ?? "of unknown version"}, ${database}`;
 }

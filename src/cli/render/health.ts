@@ -1,5 +1,5 @@
 import type { Verdict } from "../../ports.ts";
-import type { HealthReport } from "../../services/health-report.ts";
+import { explainProbe, type HealthReport } from "../../services/health-report.ts";
 import { formatDuration } from "../../values/duration.ts";
 import type { Paint, Tone } from "./style.ts";
 import { visible } from "./visible.ts";
@@ -19,8 +19,7 @@ export function healthLines(
   return shown.flatMap((report) => [
     `${visible(report.service)}: ${word(report.verdict, options.paint)} (${report.preset}, ${formatDuration(report.durationMs)})`,
     ...report.probes.map(
-      ({ probe, verdict, evidence }) =>
-        `  ${word(verdict, options.paint)}  ${visible(probe)}: ${visible(evidence)}`,
+      (result) => `  ${word(result.verdict, options.paint)}  ${visible(explainProbe(result))}`,
     ),
   ]);
 }

@@ -15,7 +15,7 @@ export function queueLines(
   return table(
     [
       { header: "CONTAINER", cell: ({ container }) => container, shrinksTo: 16 },
-      { header: "WAITING", cell: ({ sinceMs }) => relativeTime(sinceMs, options.nowMs) },
+      { header: "SINCE", cell: ({ sinceMs }) => relativeTime(sinceMs, options.nowMs) },
       { header: "TRIES", cell: ({ attempts }) => String(attempts), align: "right" },
       {
         header: "DIGEST",

@@ -11,3 +11,8 @@ export function formatBytes(sizeBytes: number): string {
   const isPrecise = unit > 0 && value < 9.95;
   return `${isPrecise ? value.toFixed(1) : Math.round(value)} ${UNITS[unit]}`;
 }
+
+/** `1 finding`, `3 findings`. */
+export function counted(count: number, word: string): string {
+  return `${count} ${word}${count === 1 ? "" : "s"}`;
+}

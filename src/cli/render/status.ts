@@ -3,6 +3,7 @@ import type { ContainerStatus, StatusReport } from "../reports.ts";
 import { decisionSummary, decisionTone } from "./decision.ts";
 import { outcomeWord } from "./outcome.ts";
 import { queueWhy, queueWord } from "./queue.ts";
+import { counted } from "./sizes.ts";
 import type { Paint, Tone } from "./style.ts";
 import { table } from "./table.ts";
 import { localTime, relativeTime } from "./time.ts";
@@ -115,7 +116,8 @@ function circumstances(report: StatusReport, nowMs: number, quiet: boolean): str
     }
   }
   if (report.undelivered > 0) {
-    lines.push(`${report.undelivered} messages wait for delivery.`);
+    const is = report.undelivered === 1 ? "waits" : "wait";
+    lines.push(`${counted(report.undelivered, "message")} ${is} for delivery.`);
   }
   if (report.nextRun !== null && !quiet) {
     const atMs = Date.parse(report.nextRun.at);
