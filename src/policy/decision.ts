@@ -35,6 +35,8 @@ export interface Comparison {
   fixed: readonly string[];
   new: readonly string[];
   both: readonly string[];
+  /** Of all these, the ones that the policy only logs: messages count but do not name them. */
+  logged?: readonly string[];
 }
 
 export type SeverityCounts = Record<"CRITICAL" | "HIGH" | "MEDIUM" | "LOW" | "UNKNOWN", number>;

@@ -364,6 +364,23 @@ test("a blocked decision states the comparison with the running image", () => {
   assert.equal(decision.comparison.fixed.length, 12);
 });
 
+test("says which findings are only logged: not those that another package makes worse", () => {
+  const decision = decide(
+    facts({
+      candidate: scanned(
+        finding("CVE-1", "LOW"),
+        finding("CVE-2", "LOW"),
+        finding("CVE-2", "MEDIUM"),
+      ),
+      running: scanned(finding("CVE-3", "UNKNOWN")),
+    }),
+    STRICT,
+    NOW,
+  );
+  assert.ok(decision.kind === "warn");
+  assert.deepEqual(decision.comparison.logged, ["CVE-1", "CVE-3"]);
+});
+
 test("a hold says why in the scanner's own words", () => {
   const decision = decide(facts({ candidate: unknown("timeout") }), STRICT, NOW);
   assert.deepEqual(decision, { kind: "hold", reason: "scan", why: "because of timeout" });

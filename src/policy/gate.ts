@@ -38,7 +38,7 @@ export interface GateFacts {
  * operator more; nothing passes that was not scanned (I7), unless `unscannable: allow` says so.
  */
 export function decide(facts: GateFacts, policy: GatePolicy, nowMs: number): Decision {
-  const comparison = comparisonOf(facts);
+  const comparison = comparisonOf(facts, policy);
   if (facts.deniedImage) return denied(comparison);
   const approvals = sortApprovals(facts, nowMs);
   if (facts.candidate.kind === "unknown") {
@@ -175,8 +175,23 @@ function idsOf(scan: GateFacts["running"]): Set<string> {
   return new Set(scan?.kind === "scanned" ? scan.findings.map(({ id }) => id) : []);
 }
 
-function comparisonOf({ candidate, running }: GateFacts): Comparison | null {
-  return candidate.kind === "scanned" ? compareFindings(candidate, running) : null;
+function comparisonOf({ candidate, running }: GateFacts, policy: GatePolicy): Comparison | null {
+  if (candidate.kind !== "scanned") return null;
+  const findings = [
+    ...candidate.findings,
+    ...(running?.kind === "scanned" ? running.findings : []),
+  ];
+  const logged = loggedIds(findings, policy);
+  const comparison = compareFindings(candidate, running);
+  return logged.length === 0 ? comparison : { ...comparison, logged };
+}
+
+/** Ids of which every finding is only logged. */
+function loggedIds(findings: readonly Finding[], policy: GatePolicy): string[] {
+  const isLogged = (finding: Finding) => treatmentOf(finding, policy) === "log";
+  const told = new Set(findings.filter((finding) => !isLogged(finding)).map(({ id }) => id));
+  const logged = findings.filter(isLogged).map(({ id }) => id);
+  return [...new Set(logged)].filter((id) => !told.has(id)).sort();
 }
 
 function toBlockers(blocked: readonly JudgedId[], rule: "severity" | "new-risk"): Blocker[] {

@@ -151,6 +151,19 @@ test("a success names what was fixed, what is new, what is still there and the d
   ]);
 });
 
+test("a success counts findings that are only logged, and does not name them", () => {
+  const changed = {
+    ...comparison,
+    fixed: ["CVE-2025-1", "CVE-2025-3"],
+    new: ["CVE-2025-4"],
+    logged: ["CVE-2025-3", "CVE-2025-4"],
+  };
+  assert.equal(
+    body({ ...success, comparison: changed })[1],
+    "fixed: 2 (CVE-2025-1, 1 only logged); new: 1 (only logged)",
+  );
+});
+
 test("a success without comparison, names or downtime is one line", () => {
   const plain = { ...success, comparison: null, named: [], downtimeMs: null };
   assert.equal(body(plain).length, 1);

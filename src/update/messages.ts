@@ -182,7 +182,8 @@ function successBody(event: Extract<UpdateEvent, { event: "update-success" }>): 
   const lines = [`${status} - ${event.reference} ${change}, healthy`];
   const { comparison } = event;
   if (comparison !== null && comparison.running !== null) {
-    lines.push(`fixed: ${countedIds(comparison.fixed)}; new: ${countedIds(comparison.new)}`);
+    const { fixed, logged = [] } = comparison;
+    lines.push(`fixed: ${countedIds(fixed, logged)}; new: ${countedIds(comparison.new, logged)}`);
   }
   if (event.named.length > 0) lines.push(`still there: ${idsText(event.named)}`);
   for (const approval of event.approvals) lines.push(approvalText(approval));
@@ -190,8 +191,12 @@ function successBody(event: Extract<UpdateEvent, { event: "update-success" }>): 
   return lines.join("\n");
 }
 
-function countedIds(ids: readonly string[]): string {
-  return ids.length === 0 ? "none" : `${ids.length} (${idsText(ids, 5)})`;
+function countedIds(ids: readonly string[], logged: readonly string[]): string {
+  if (ids.length === 0) return "none";
+  const named = ids.filter((id) => !logged.includes(id));
+  if (named.length === 0) return `${ids.length} (only logged)`;
+  const rest = ids.length - named.length;
+  return `${ids.length} (${idsText(named, 5)}${rest === 0 ? "" : `, ${rest} only logged`})`;
 }
 
 function troubleBody(status: string, { why, evidence }: Trouble): string {
