@@ -1,5 +1,6 @@
-import { writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { QueueEntry, QueueFile } from "../../../src/state/queue.ts";
 import type { RunReport } from "../../../src/update/outcome.ts";
 import type { CommandResult, Lab, NtfyMessage } from "../../lab/lab-types.ts";
 
@@ -85,4 +86,63 @@ export async function imageOf(lab: Lab, name: string): Promise<string> {
     mayFail: true,
   });
   return result.code === 0 ? result.stdout : "";
+}
+
+/** Starts a container as people do without compose. Returns its id. */
+export async function runContainer(
+  lab: Lab,
+  name: string,
+  image: string,
+  options: readonly string[] = [],
+): Promise<string> {
+  const args = ["run", "--detach", "--quiet", "--name", name, ...options, image];
+  return (await lab.docker(args)).stdout;
+}
+
+/** How each container of a run ended. */
+export function outcomesOf({ containers }: RunReport): Record<string, string> {
+  return Object.fromEntries(containers.map(({ container, outcome }) => [container, outcome.kind]));
+}
+
+/** Why a container was held, with the reason's code; empty where it was not. */
+export function holdOf({ containers }: RunReport, container: string): string {
+  const outcome = containers.find((report) => report.container === container)?.outcome;
+  return outcome?.kind === "held" ? `${outcome.reason}: ${outcome.why}` : "";
+}
+
+/** What was told about one container, oldest first. */
+export async function messagesAbout(host: Host, container: string): Promise<NtfyMessage[]> {
+  return (await host.messages()).filter(({ tags }) => tags?.includes(container) === true);
+}
+
+/** The entries that `retry-queue.json` publishes, by container. */
+export function publishedQueue(host: Host): Map<string, QueueFile["entries"][number]> {
+  const file = JSON.parse(readFileSync(join(host.state, "retry-queue.json"), "utf8")) as QueueFile;
+  return new Map(file.entries.map((entry) => [entry.container, entry]));
+}
+
+/** The queue as the database has it, by container. */
+export async function queueOf(host: Host): Promise<Map<string, QueueEntry>> {
+  const { stdout } = await host.pratique("queue", "list", "--json");
+  const { entries } = JSON.parse(stdout) as { entries: QueueEntry[] };
+  return new Map(entries.map((entry) => [entry.container, entry]));
+}
+
+/** All lines of the audit log. */
+export function auditLog(host: Host): string {
+  const folder = join(host.state, "logs");
+  return readdirSync(folder)
+    .map((file) => readFileSync(join(folder, file), "utf8"))
+    .join("");
+}
+
+/** The image backups of a container, `backup-1` first: image ids of the tags on the engine. */
+export async function backupsOf(lab: Lab, container: string): Promise<string[]> {
+  const format = ["--no-trunc", "--format", "{{.Tag}} {{.ID}}"];
+  const { stdout } = await lab.docker(["image", "ls", ...format, `localhost/backup/${container}`]);
+  return stdout
+    .split("\n")
+    .filter((line) => line !== "")
+    .sort()
+    .map((line) => line.split(" ")[1] ?? "");
 }
