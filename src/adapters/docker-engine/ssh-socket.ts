@@ -44,7 +44,8 @@ class ProgramSocket extends Duplex {
     child.stderr?.on("data", (chunk: Buffer) => {
       this.#errors = (this.#errors + chunk.toString("utf8")).slice(-STDERR_BYTES);
     });
-    child.stdin?.on("error", (error) => this.destroy(error));
+    // EPIPE says nothing: the program has ended, and its last words follow with "close".
+    child.stdin?.on("error", () => {});
     child.once("error", (error) => this.destroy(error));
     child.once("close", (exitCode) => {
       if (exitCode === 0 && this.#isEnded) this.push(null);
