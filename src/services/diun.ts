@@ -31,7 +31,7 @@ function ntfyFromInside(context: CheckContext): Check {
       }
       const url = `${endpoint.replace(/\/+$/, "")}/v1/health`;
       const asked = "ntfy's /v1/health from inside";
-      const ran = await runInside(context, ["wget", "-q", "-T", "4", "-O", "/dev/null", url]);
+      const ran = await runInside(context, ["wget", "-q", "-O", "/dev/null", url]);
       if (ran.kind === "lost") return ran.outcome;
       const { exitCode, stderr } = ran.result;
       if (exitCode === 0) return healthy(`${asked}: answered`);

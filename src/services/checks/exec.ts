@@ -1,4 +1,4 @@
-import { ENGINE_TIMEOUT, isError } from "../../errors.ts";
+import { EXEC_TIMEOUT, isError } from "../../errors.ts";
 import type { ExecResult } from "../../ports.ts";
 import {
   type Check,
@@ -41,11 +41,11 @@ export async function runInside(
     const { timeoutMs } = context;
     const result = await context.engine.exec(Id, command, { timeoutMs, ...options });
     if (!NOT_RUNNABLE.has(result.exitCode)) return { kind: "ran", result };
-    return { kind: "lost", outcome: unknown(`exec ${program}: the container cannot run it`) };
+    return { kind: "lost", outcome: unknown(`the container cannot run ${program}`) };
   } catch (error) {
-    if (!isError(error, ENGINE_TIMEOUT)) throw error;
+    if (!isError(error, EXEC_TIMEOUT)) throw error;
     const limit = `${context.timeoutMs / 1000} s`;
-    return { kind: "lost", outcome: unhealthy(`exec ${program}: did not end within ${limit}`) };
+    return { kind: "lost", outcome: unhealthy(`${program} did not end within ${limit}`) };
   }
 }
 

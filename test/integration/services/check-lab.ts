@@ -62,7 +62,7 @@ export function checkerOf(endpoint: string, yaml: string, options: CheckerOption
 }
 
 const DEFAULTS: AwaitOptions = {
-  deadlineMs: null,
+  deadlineMs: 30_000,
   stableMs: 500,
   expectedImageId: null,
   baseline: null,

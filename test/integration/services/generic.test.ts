@@ -24,7 +24,7 @@ services:
   app:
     http: [{ url: "http://app/", contains: "well" }, { url: "http://app/none", status: 404 }]
     tcp: app:80
-    exec: [test, -e, /www/index.html]
+    exec: [[test, -e, /www/index.html], [sh, -c, "test ! -e /hang || sleep 60"]]
 `,
   );
   const proved = await wait("app");
@@ -39,6 +39,7 @@ services:
     "GET http://app/none",
     "tcp app:80",
     "exec test -e /www/index.html",
+    "exec sh -c test ! -e /hang || sleep 60",
   ]);
 
   await inside(lab, "app", "rm /www/index.html; echo 'no page today' > /www/index.html");
@@ -48,6 +49,10 @@ services:
   );
   await inside(lab, "app", "rm /www/index.html");
   assert.match(lines(await check("app")), /unhealthy: exec test -e .*: exit code 1/);
+  await inside(lab, "app", "touch /hang");
+  assert.match(lines(await check("app")), /unhealthy: exec sh .*: sh did not end within 1 s/);
+  const left = await lab.docker(["top", "app"]);
+  assert.doesNotMatch(left.stdout, /sleep/, "what hung does not stay in the container");
 });
 
 test("each way of not becoming healthy ends the wait with its reason and the last log lines", async () => {
@@ -82,7 +87,7 @@ test("each way of not becoming healthy ends the wait with its reason and the las
   assert.match(loop.why, /crashed and was restarted [34] times/);
   assert.equal(hangs.verdict, "unhealthy");
   assert.equal(noTool.verdict, "unknown");
-  assert.match(noTool.why, /exec .*: the container cannot run it/);
+  assert.match(noTool.why, /exec .*: the container cannot run \/no\/such\/program/);
   assert.match(absent.why, /there is no such container/);
 });
 
