@@ -19,7 +19,7 @@ const PACKAGES = [
 ];
 /** Big, and nothing that the tests start needs them (PostgreSQL runs without its compiler). */
 const UNNEEDED =
-  /^(libllvm|libz3|perl|libperl|locales|libc-l10n|adduser|passwd|postgresql-common|libjson-perl|ssl-cert|openssl$)/;
+  /^(libllvm|libz3|perl$|perl-|locales|libc-l10n|adduser|passwd|postgresql-common|libjson-perl|ssl-cert|openssl$)/;
 const USR_FOLDERS = ["bin", "sbin", "lib", "lib64"];
 
 export const servicePrograms: CachedPart = {
