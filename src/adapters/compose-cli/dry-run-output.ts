@@ -1,4 +1,5 @@
 import type { DryRun } from "../../ports.ts";
+import { withoutContent } from "./failure-text.ts";
 
 /** What one line of compose's output says. */
 type Line =
@@ -36,7 +37,7 @@ export function judgeDryRun(output: string, serviceCount: number): DryRun {
   if (planned.length > 0) return { kind: "drift", planned: [...new Set(planned)] };
   const unknown = lines.find((line) => line.kind === "unknown");
   if (unknown !== undefined) {
-    return { kind: "unreadable", why: `compose said something new: ${unknown.text}` };
+    return { kind: "unreadable", why: unknown.text };
   }
   const running = lines.filter((line) => line.kind === "running").length;
   if (running < serviceCount) {
@@ -86,5 +87,5 @@ function event(resource: string, words: readonly string[]): Line {
 }
 
 function unknown(text: string): Line {
-  return { kind: "unknown", text: text.slice(0, MAX_TEXT_LENGTH) };
+  return { kind: "unknown", text: withoutContent(text).slice(0, MAX_TEXT_LENGTH) };
 }

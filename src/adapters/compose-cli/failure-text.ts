@@ -2,23 +2,43 @@ const MAX_LINES = 3;
 const MAX_LENGTH = 600;
 const PROGRESS = /^(?:DRY-RUN MODE -\s+)?(?:Container|Network|Volume|Image)\s+\S+\s+\w+$/;
 const REMARK = /^time="[^"]*" level=(?:warning|info|debug) /;
-/** Complaints about the files' contents quote them; a value may be a secret. */
-const QUOTES_CONTENT =
-  /interpolat|environment|variable|unmarshal|env[ _-]?file|\.env\b|yaml|parse|unexpected|invalid/i;
-const QUOTED = /"(?:[^"\\]|\\.)*"|`[^`]*`|'[^']*'/g;
 
-/** The last lines of a failed program that say something, without values from the files (I12). */
+/** Messages that name things but never quote what stands in the files. */
+const SAFE = [
+  /^Error response from daemon: /,
+  /^(?:Cannot connect to the Docker daemon|error during connect)/i,
+  /^no such service: /,
+  /^(?:open|stat|lstat|read|chdir) \S+: [\w ]+$/,
+  /^(?:couldn't find env file: |env file \S+ not found)/i,
+  /^(?:dependency failed to start: |container \S+ (?:is unhealthy|exited))/,
+  /^(?:network|volume) \S+ declared as external, but could not be found/,
+  /^service "[^"]+" (?:depends on|refers to) undefined \w+ /,
+  /^no configuration file provided/,
+  /^unknown (?:flag|shorthand flag|command|docker command)/,
+];
+/** Where a complaint about the files says what it is about; values follow after it. */
+const PLACE =
+  /^(?:.*?\b(?:services|networks|volumes|configs|secrets)(?:\.[\w-]+|\[\d+\]|\.\[\d+\])+|.*?\bline \d+|validating \S+\.ya?ml|failed to read \S+)/;
+const UNQUOTED =
+  "compose refuses its files; `docker compose config --quiet` in their folder says why";
+
+/**
+ * The last lines of a failed program that say something. Complaints about the files quote them,
+ * also without quotation marks, and a value may be a secret (I12): of those only the place is kept.
+ */
 export function failureText(output: string): string {
   const lines = output
     .split("\n")
     .map((line) => line.trim())
     .filter((line) => line !== "" && !REMARK.test(line));
   const telling = lines.filter((line) => !PROGRESS.test(line));
-  const last = (telling.length > 0 ? telling : lines).slice(-MAX_LINES);
-  return last.map(withoutContent).join("; ").slice(-MAX_LENGTH);
+  const words = (telling.length > 0 ? telling : lines).map(withoutContent);
+  return [...new Set(words)].slice(-MAX_LINES).join("; ").slice(0, MAX_LENGTH);
 }
 
-function withoutContent(line: string): string {
-  const isFromEngine = line.startsWith("Error response from daemon:");
-  return isFromEngine || !QUOTES_CONTENT.test(line) ? line : line.replace(QUOTED, '"…"');
+/** One line of a program's output as it may be shown. */
+export function withoutContent(line: string): string {
+  if (PROGRESS.test(line) || SAFE.some((pattern) => pattern.test(line))) return line;
+  const place = PLACE.exec(line)?.[0];
+  return place === undefined ? UNQUOTED : `${place} …`;
 }
