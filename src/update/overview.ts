@@ -15,7 +15,7 @@ export async function overview(context: RunContext): Promise<StatusReport> {
   const { config, state, ports } = context;
   const [items, next] = await Promise.all([
     takeInventory(context),
-    nextRun(config.schedule, ports.clock.now()),
+    nextRun(config.schedule, state, ports.clock.now()),
   ]);
   const holder = lockHolder(config.state);
   const unfinished = unfinishedOperations(state).flatMap(({ id, containers, openedAtMs }) => {
