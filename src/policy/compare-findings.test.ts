@@ -33,6 +33,15 @@ test("compares sets of ids, the most severe first", () => {
   });
 });
 
+test("ids of one severity are in the same order everywhere", () => {
+  const ids = ["GHSA-1", "CVE-9", "CVE-10", "CVE-1"];
+  const sorted = ["CVE-1", "CVE-10", "CVE-9", "GHSA-1"];
+  for (const order of [ids, [...ids].reverse()]) {
+    const candidate = scanned(...order.map((id): [string, Severity] => [id, "HIGH"]));
+    assert.deepEqual(compareFindings(candidate, scanned()).new, sorted);
+  }
+});
+
 test("a package split into two does not change the counts", () => {
   const whole = scanned(["CVE-1", "HIGH", "openssl"]);
   const split = scanned(["CVE-1", "HIGH", "openssl"], ["CVE-1", "HIGH", "libssl"]);

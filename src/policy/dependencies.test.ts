@@ -30,6 +30,9 @@ test("reads compose's depends_on label", () => {
     { service: "db", condition: "service_healthy", restart: true },
     { service: "cache", condition: "service_started", restart: false },
   ]);
+  assert.deepEqual(parseComposeDependsOn("db"), [
+    { service: "db", condition: "service_started", restart: false },
+  ]);
   assert.deepEqual(parseComposeDependsOn(""), []);
   assert.deepEqual(parseComposeDependsOn(undefined), []);
 });
@@ -54,6 +57,7 @@ test("labels and the configuration name containers or services, in any project",
     container("cache-1", { service: "cache" }),
     container("db"),
     container("finder", { service: "search" }),
+    container("bystander"),
   ];
   assert.deepEqual(dependenciesOf(app, all).sort(), ["cache-1", "db", "finder", "vpn"]);
 });
@@ -67,6 +71,12 @@ test("the owner of a namespace is a dependency, by id or by name", () => {
   assert.deepEqual(dependenciesOf(byId, all), ["vpn"]);
   assert.deepEqual(dependenciesOf(byName, all), ["vpn"]);
   assert.deepEqual(dependenciesOf(none, all), []);
+});
+
+test("a container's name wins over a service of the same name", () => {
+  const app = container("app", { dependsOn: ["db"] });
+  const all = [app, container("db", { service: "first" }), container("x", { service: "db" })];
+  assert.deepEqual(dependenciesOf(app, all), ["db"]);
 });
 
 test("a container never depends on itself, and unknown names do not matter", () => {

@@ -386,6 +386,40 @@ test("a hold says why in the scanner's own words", () => {
   assert.deepEqual(decision, { kind: "hold", reason: "scan", why: "because of timeout" });
 });
 
+test("names the findings that the policy only logs, on either side", () => {
+  const candidate = scanned(low, medium, { ...unfixedMedium, id: "CVE-N" });
+  const running = scanned(finding("CVE-R", "LOW"), finding("CVE-M", "LOW"));
+  const policy = { ...STRICT, unfixed: "log" } as const;
+  const decision = decide(facts({ candidate, running }), policy, NOW);
+  assert.ok(decision.kind === "warn");
+  // CVE-M is named in one of its packages, so it is not among the quiet ones.
+  assert.deepEqual(decision.comparison.logged, ["CVE-L", "CVE-N", "CVE-R"]);
+  const loud = decide(facts({ candidate: scanned(medium) }), STRICT, NOW);
+  assert.ok(loud.kind === "warn" && !("logged" in loud.comparison));
+});
+
+test("without a cool-down a first sight in the future (a clock set back) holds nothing", () => {
+  assert.equal(short(decide(facts({ firstSeenMs: NOW + HOUR_MS }), STRICT, NOW)), "pass");
+  const cooling = facts({ firstSeenMs: NOW + HOUR_MS, cooldownMs: 1 });
+  const decision = decide(cooling, STRICT, NOW);
+  assert.match(decision.kind === "hold" ? decision.why : "", /^first seen 0 ms ago/);
+});
+
+test("an approval that was not needed is not named", () => {
+  const approvals = [approval({ digest: DIGEST })];
+  const decision = decide(facts({ candidate: scanned(low), approvals }), STRICT, NOW);
+  assert.deepEqual(decision.kind === "pass" && decision.approvals, []);
+});
+
+test("names the approval that replaced the scan of an image that has nothing to analyse", () => {
+  const approvals = [approval({ digest: DIGEST }), approval({ ids: ["CVE-1"] })];
+  const unscanned = facts({ candidate: unknown("nothing-analysed"), approvals });
+  const decision = decide(unscanned, STRICT, NOW);
+  assert.deepEqual(decision.kind === "pass" && decision.approvals, [approvals[0]]);
+  const allowed = decide(unscanned, { ...STRICT, unscannable: "allow" }, NOW);
+  assert.deepEqual(allowed.kind === "pass" && allowed.approvals, []);
+});
+
 test("names the approvals that let something pass, and only those", () => {
   const used = approval({ ids: ["CVE-H"] });
   const approvals = [used, approval({ ids: ["CVE-X"] }), approval({ digest: OTHER_DIGEST })];
@@ -396,7 +430,8 @@ test("names the approvals that let something pass, and only those", () => {
 test("names the expired approvals that would have let it pass", () => {
   const expired = approval({ ids: ["CVE-H"], expiresAtMs: NOW - 1 });
   const approvals = [expired, approval({ ids: ["CVE-X"], expiresAtMs: NOW - 1 })];
-  const decision = decide(facts({ candidate: scanned(high), approvals }), STRICT, NOW);
+  const candidate = scanned(high, critical);
+  const decision = decide(facts({ candidate, approvals }), STRICT, NOW);
   assert.deepEqual(decision.kind === "block" && decision.expiredApprovals, [expired]);
 });
 

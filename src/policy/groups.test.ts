@@ -33,6 +33,7 @@ test("everything in a container's namespaces belongs to its update, children of 
 
 test("a namespace of a container that is gone, or its own, has no dependents", () => {
   const lost = { id: "1".repeat(64), name: "lost", modes: [`container:${"9".repeat(64)}`] };
+  const short = { id: "3".repeat(64), name: "short", modes: ["container:1"] };
   const self = { id: "2".repeat(64), name: "self", modes: ["container:self"] };
-  assert.deepEqual(namespaceDependents([lost, self]), new Map());
+  assert.deepEqual(namespaceDependents([lost, short, self]), new Map());
 });

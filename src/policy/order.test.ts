@@ -128,6 +128,12 @@ test("members are deployed in their own order", () => {
   assert.deepEqual(only, group("b", "a"));
 });
 
+test("a member that depends on another of its own group does not hold the group up", () => {
+  const containers = [container("a"), container("b", ["a"]), container("c", [], "critical")];
+  const ordered = orderGroups([group("c"), group("b", "a")], containers);
+  assert.deepEqual(ordered, [group("a", "b"), group("c")]);
+});
+
 test("two groups that depend on each other are both ordered, once each", () => {
   const containers = [container("a1"), container("b1", ["a1"]), container("a2", ["b1"])];
   const ordered = orderGroups([group("b1"), group("a1", "a2")], containers);
