@@ -17,8 +17,10 @@ import { createTrivyServer, readVersion } from "./server.ts";
 export interface ScannerOptions {
   /** `["trivy"]`, or with a prefix: `["docker", "exec", "trivy", "trivy"]`. */
   command: readonly string[];
-  /** Null: a stand-alone scan with a database of its own in the cache folder. */
+  /** As this process reaches it. Null: stand-alone, with a database of its own in the cache. */
   server: string | null;
+  /** As Trivy reaches it where that differs (inside a container). */
+  serverForTrivy?: string | null | undefined;
   token: Secret | null;
   /** For one scan. */
   timeoutMs: number;
@@ -52,6 +54,7 @@ export function createScanner(options: ScannerOptions): Scanner {
   const environment = options.environment ?? process.env;
   const command = prepareCommand({ ...options, environment });
   const server = options.server === null ? null : createTrivyServer(options.server, options.token);
+  const serverForTrivy = options.serverForTrivy ?? options.server;
   const cacheFolder = command.isLocal ? options.cacheFolder : null;
   const given = options.insecureRegistries;
   const insecureRegistries = typeof given === "function" ? given : async () => given;
@@ -85,7 +88,7 @@ export function createScanner(options: ScannerOptions): Scanner {
     const result = await run(
       scanArguments({
         flags: flags.flags,
-        server: options.server,
+        server: serverForTrivy,
         cacheFolder,
         platform: request.platform,
         image: byDigest(request.reference, request.digest),

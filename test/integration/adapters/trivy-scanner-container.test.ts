@@ -19,11 +19,23 @@ test("scans by docker exec in a Trivy container, past the filters that are set t
     cmd: ["/start"],
     env: { TRIVY_SEVERITY: "LOW", TRIVY_IGNORE_UNFIXED: "true", HOME: "/tmp" },
   });
-  await lab.docker(["run", "-d", "--name", "trivy", "--network", "host", scannerImage.reference]);
+  await lab.docker([
+    "run",
+    "-d",
+    "--name",
+    "trivy",
+    "--network",
+    "host",
+    "--add-host",
+    "scanner.lab:127.0.0.1",
+    scannerImage.reference,
+  ]);
   await lab.docker(["exec", "trivy", "chmod", "755", "/bin/trivy"]);
   const scanner = createScanner({
     command: ["docker", "exec", "trivy", "trivy"],
     server: server.url,
+    // Only the container knows this name.
+    serverForTrivy: server.url.replace("127.0.0.1", "scanner.lab"),
     token: new Secret("s3cret-token"),
     timeoutMs: 120_000,
     maxDatabaseAgeMs: null,
