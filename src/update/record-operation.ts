@@ -7,6 +7,9 @@ import type { MemberPlan } from "./plan.ts";
 import { recordEnding, tellRollBackBegins } from "./record.ts";
 import type { Steps } from "./steps.ts";
 
+/** On a full disk the state's reserve is given up for these. */
+const ESSENTIAL = { isEssential: true };
+
 /** How each member's update ended, by container. */
 export type Outcomes = ReadonlyMap<string, Outcome>;
 
@@ -43,7 +46,7 @@ export function recordEnd(
       const isLost = [...outcomes.values()].some(({ kind }) => kind === "rollback-failed");
       if (isLost) operation.close("rollback-failed");
       return reports;
-    });
+    }, ESSENTIAL);
   } catch (error) {
     if (!isUnwritable(error)) throw error;
     context.progress({ kind: "note", text: error.message });
@@ -63,7 +66,7 @@ export function announceRollBack(
         const key = keyOf(operation, container);
         tellRollBackBegins({ container, service, key }, failure, context);
       }
-    });
+    }, ESSENTIAL);
   } catch (error) {
     if (!isUnwritable(error)) throw error;
     context.progress({ kind: "note", text: error.message });
