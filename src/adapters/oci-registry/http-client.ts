@@ -23,8 +23,10 @@ export interface HttpAnswer {
 
 export interface HttpFailure {
   kind: "failed";
-  /** `connection`: no complete answer came; asking again may help. */
+  /** With the first two, no complete answer came; asking again may help. */
   cause: "connection" | "timeout" | "refused-answer";
+  /** Whether there was a connection at all: if not, the failure is not about this request. */
+  wasConnected: boolean;
   /** Nobody that Node trusts by itself vouches for the server's certificate. */
   isUntrusted?: boolean;
   /** The server had closed an idle connection: it is no sign of trouble, a new one will do. */
@@ -93,10 +95,20 @@ export function createHttpClient(options: { timeoutMs: number }): HttpClient {
     return await new Promise((resolve, reject) => {
       const outgoing = request(ask.url, requestOptions);
       let hasAnswered = false;
+      let wasConnected = false;
+      outgoing.on("socket", (socket) => {
+        const isReused = !socket.connecting;
+        const event = ask.url.protocol === "https:" ? "secureConnect" : "connect";
+        if (isReused) wasConnected = true;
+        else
+          socket.once(event, () => {
+            wasConnected = true;
+          });
+      });
       // Covers name lookup, waiting for a free socket, connecting and the whole answer.
       const timer = setTimeout(() => {
         const why = `no complete answer within ${Math.round(options.timeoutMs / 1000)} s`;
-        finish({ kind: "failed", cause: "timeout", why });
+        finish({ kind: "failed", cause: "timeout", wasConnected, why });
         outgoing.destroy();
       }, options.timeoutMs);
       const finish = (result: HttpAnswer | HttpFailure) => {
@@ -111,7 +123,8 @@ export function createHttpClient(options: { timeoutMs: number }): HttpClient {
           const isStale = outgoing.reusedSocket && !hasAnswered;
           const isUntrusted = isTrustFailure(error);
           const why = describe(error);
-          finish({ kind: "failed", cause: "connection", why, isStale, isUntrusted });
+          const cause = "connection";
+          finish({ kind: "failed", cause, wasConnected, why, isStale, isUntrusted });
         }
       };
       outgoing.on("error", fail);
@@ -119,7 +132,7 @@ export function createHttpClient(options: { timeoutMs: number }): HttpClient {
         hasAnswered = true;
         collect(response, ask.maxBodyBytes).then((body) => {
           if (typeof body === "string") {
-            finish({ kind: "failed", cause: "refused-answer", why: body });
+            finish({ kind: "failed", cause: "refused-answer", wasConnected, why: body });
           } else {
             const { statusCode: status = 0, headers } = response;
             finish({ kind: "answer", status, headers, body });
@@ -138,7 +151,7 @@ export function createHttpClient(options: { timeoutMs: number }): HttpClient {
         if (answer.kind === "failed" || !REDIRECTS.has(answer.status)) return answer;
         const next = redirects < MAX_REDIRECTS ? follow(current, answer) : "too many redirects";
         if (typeof next === "string") {
-          return { kind: "failed", cause: "refused-answer", why: next };
+          return { kind: "failed", cause: "refused-answer", wasConnected: true, why: next };
         }
         current = next;
       }

@@ -23,7 +23,7 @@ const MAX_RETRIES = 2;
 const BACK_OFF_MS = [500, 2_000];
 /** Where a 429 names no time. */
 const UNNAMED_PAUSE_MS = 5_000;
-/** How long the others take the word of the one that found nobody there. */
+/** How long the others take the word of the one that got no connection. */
 const UNREACHABLE_FOR_MS = 5_000;
 
 export function newPatience(): Patience {
@@ -86,7 +86,7 @@ export function createPatientSender(deps: {
           continue;
         }
         const why = answer.kind === "failed" ? answer.why : `it answered ${answer.status}`;
-        if (answer.kind === "failed") {
+        if (answer.kind === "failed" && !answer.wasConnected) {
           unreachable = { untilMs: clock.monotonicMs() + UNREACHABLE_FOR_MS, why };
         }
         return { kind: "unreachable", registry, why };

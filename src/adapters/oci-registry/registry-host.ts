@@ -1,4 +1,5 @@
 import type { Clock, RegistryFailure } from "../../ports.ts";
+import type { Authorization } from "./authorizer.ts";
 import { createAuthorizer } from "./authorizer.ts";
 import { parseChallenge } from "./challenge.ts";
 import type { RegistryCredentials } from "./credentials.ts";
@@ -28,6 +29,8 @@ type Scheme = "https" | "http";
 const HUB_API = "registry-1.docker.io";
 /** Unauthorised once without a token, and once with one that had lost its validity early. */
 const MAX_CHALLENGES = 2;
+/** How long the others wait for the first answer; theirs may come where that one never does. */
+const SCOUT_MS = 2_000;
 const MAX_PROBE_BYTES = 64 * 1024;
 
 export function createRegistryHost(deps: {
@@ -42,7 +45,7 @@ export function createRegistryHost(deps: {
   let scheme: Promise<Scheme | null> | null = null;
   let knownScheme: Scheme = "https";
   let isInsecure = false;
-  let scout: Promise<unknown> | null = null;
+  let scout: Promise<void> | null = null;
   const authorizer = createAuthorizer({
     ...deps,
     sender,
@@ -57,16 +60,15 @@ export function createRegistryHost(deps: {
   /**
    * https, unless the engine lists the registry as insecure: then https without checking the
    * certificate and plain HTTP behind it, as the engine does. On loopback HTTP comes first,
-   * because it is nearly always that and nobody can listen there.
+   * because it is nearly always that, and nobody can eavesdrop there.
    */
   async function findScheme(): Promise<Scheme | null> {
     const isLoopback = isLoopbackRegistry(registry);
     isInsecure =
       isLoopback || (await isInsecureRegistry(registry, await deps.insecureRegistries()));
     if (!isInsecure) return "https";
-    for (const candidate of isLoopback
-      ? (["http", "https"] as const)
-      : (["https", "http"] as const)) {
+    const order: readonly Scheme[] = isLoopback ? ["http", "https"] : ["https", "http"];
+    for (const candidate of order) {
       const answer = await deps.http.send({
         method: "GET",
         url: new URL(`${candidate}://${registry}/v2/`),
@@ -93,52 +95,60 @@ export function createRegistryHost(deps: {
     }
   }
 
-  async function send(request: RegistryRequest, patience: Patience) {
-    let refused: HttpAnswer | null = null;
+  /** `onLearnt` is called as soon as the registry has said what it asks for. */
+  async function send(request: RegistryRequest, onLearnt: () => void = () => {}) {
+    const patience = newPatience();
     for (let challenges = 0; ; challenges += 1) {
       const authorization = await unlessAborted(
         authorizer.authorize(request.repository),
         request.signal,
       );
       if (authorization !== null && authorization.kind !== "authorization") return authorization;
-      const answer = await sender.send(
-        {
-          method: request.method,
-          url: urlOf(request, knownScheme),
-          headers: {
-            accept: request.accept,
-            ...(authorization === null ? {} : { authorization: authorization.header }),
-          },
-          maxBodyBytes: request.maxBodyBytes,
-          signal: request.signal,
-          acceptsAnyCertificate: isInsecure,
-        },
-        patience,
-      );
+      const answer = await sendWith(authorization, request, patience);
       if (answer.kind !== "answer" || answer.status !== 401) return answer;
-      refused = answer;
       const challenge = parseChallenge(answer.headers["www-authenticate"]);
       const isFinal = authorization?.isFresh === true || challenges === MAX_CHALLENGES;
-      if (isFinal || challenge === null) break;
+      if (isFinal || challenge === null) {
+        return { kind: "unauthorised", registry, status: 401 } as const;
+      }
       if (authorization !== null) authorizer.reject(authorization);
       authorizer.learn(challenge, request.repository);
+      onLearnt();
     }
-    return { kind: "unauthorised", registry, status: refused.status } as const;
+  }
+
+  function sendWith(
+    authorization: Authorization | null,
+    request: RegistryRequest,
+    patience: Patience,
+  ): Promise<HttpAnswer | RegistryFailure> {
+    const credentials = authorization === null ? {} : { authorization: authorization.header };
+    return sender.send(
+      {
+        method: request.method,
+        url: urlOf(request, knownScheme),
+        headers: { accept: request.accept, ...credentials },
+        maxBodyBytes: request.maxBodyBytes,
+        signal: request.signal,
+        acceptsAnyCertificate: isInsecure,
+      },
+      patience,
+    );
   }
 
   return {
     async ask(request) {
       await unlessAborted(settleScheme(), request.signal);
-      const patience = newPatience();
       if (scout !== null) {
         // The first request finds out what the registry asks for, so that the others need not
-        // be refused once each. Its failure is its own.
+        // be refused once each.
         await unlessAborted(scout, request.signal);
-        return await send(request, patience);
+        return await send(request);
       }
-      const first = send(request, patience);
-      scout = first.catch(() => undefined);
-      return await first;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      scout = promise;
+      setTimeout(resolve, SCOUT_MS).unref();
+      return await send(request, resolve).finally(resolve);
     },
   };
 }
