@@ -18,7 +18,8 @@ export interface Authorizer {
   /** Keeps what the registry asked for when this repository was read. */
   learn(challenge: Challenge, repository: string): void;
   /**
-   * What to send for this repository; null while the registry has not asked for anything.
+   * What to send for this repository; null while the registry has not asked for anything, or
+   * where it asks for a login and there is none: other repositories may be open to all.
    * Requests for one scope share one token, also while it is on its way.
    */
   authorize(repository: string): Promise<Authorization | RegistryFailure | null>;
@@ -102,10 +103,10 @@ export function createAuthorizer(deps: {
     }
   }
 
-  async function basic(): Promise<Authorization | RegistryFailure> {
+  async function basic(): Promise<Authorization | RegistryFailure | null> {
     const found = await findLogin();
     if (found?.kind === "failed") return found.failure;
-    if (found?.login.kind !== "password") return { kind: "unauthorised", registry, status: 401 };
+    if (found?.login.kind !== "password") return null;
     return { kind: "authorization", header: basicHeader(found.login), isFresh: true };
   }
 
