@@ -41,6 +41,7 @@ export function createRegistryHost(deps: {
   clock: Clock;
 }): RegistryHost {
   const { registry } = deps;
+  const unauthorised = { kind: "unauthorised", registry, status: 401 } as const;
   const sender = createPatientSender(deps);
   let scheme: Promise<Scheme | null> | null = null;
   let knownScheme: Scheme = "https";
@@ -104,13 +105,12 @@ export function createRegistryHost(deps: {
         request.signal,
       );
       if (authorization !== null && authorization.kind !== "authorization") return authorization;
+      if (authorization === null && challenges > 0) return unauthorised;
       const answer = await sendWith(authorization, request, patience);
       if (answer.kind !== "answer" || answer.status !== 401) return answer;
       const challenge = parseChallenge(answer.headers["www-authenticate"]);
       const isFinal = authorization?.isFresh === true || challenges === MAX_CHALLENGES;
-      if (isFinal || challenge === null) {
-        return { kind: "unauthorised", registry, status: 401 } as const;
-      }
+      if (isFinal || challenge === null) return unauthorised;
       if (authorization !== null) authorizer.reject(authorization);
       authorizer.learn(challenge, request.repository);
       onLearnt();

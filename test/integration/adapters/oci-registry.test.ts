@@ -303,6 +303,23 @@ test("answers a Basic challenge with the registry's own login", async () => {
   }
 });
 
+test("takes one refusal for the refused repository's own, where there is no login", async () => {
+  await using lab = await openLab({ parts: ["registry"] });
+  await using proxy = await openRegistryProxy();
+  await lab.image("closed:1", web("one"));
+  await lab.image("open:1", web("two"));
+  const headers = { "www-authenticate": "Basic realm=lab" };
+  const action = { kind: "answer", status: 401, headers } as const;
+  const heal = proxy.inject({ path: /closed/, action });
+  const registry = registryOf();
+  const closed = reference(`${proxy.host}/closed:1`);
+  const refused = await registry.resolve(closed);
+  assert.deepEqual(refused, { kind: "unauthorised", registry: proxy.host, status: 401 });
+  assert.equal((await registry.resolve(reference(`${proxy.host}/open:1`))).kind, "resolved");
+  heal();
+  assert.equal((await registry.resolve(closed)).kind, "resolved");
+});
+
 test("fetches one token for a repository and uses it for all requests at once", async () => {
   await using lab = await openLab({ parts: ["registry"] });
   await using front = await openTokenFront({ port: 5010, registryUrl: lab.registry.url });
