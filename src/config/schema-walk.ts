@@ -7,6 +7,7 @@ export interface SchemaNode {
   wrapped?: SchemaNode;
   default?: unknown;
   options?: readonly unknown[];
+  literal?: unknown;
   item?: SchemaNode;
   key?: SchemaNode;
   value?: SchemaNode;
@@ -15,6 +16,7 @@ export interface SchemaNode {
 
 interface PipePart extends Partial<SchemaNode> {
   description?: string;
+  title?: string;
   metadata?: { writeOnly?: boolean };
 }
 
@@ -53,6 +55,23 @@ export function descriptionOf(schema: SchemaNode): string {
   return (
     partsOf(unwrap(schema)).find(({ description }) => description !== undefined)?.description ?? ""
   );
+}
+
+/** What kind of value a key takes: `duration`, `list of container names`, `block`, `warn`. */
+export function kindOf(schema: SchemaNode): string {
+  const inner = unwrap(schema);
+  const title = partsOf(inner).findLast((part) => part.title !== undefined)?.title;
+  if (title !== undefined) return title;
+  if (inner.entries !== undefined || inner.type === "record") return "section";
+  if (inner.type === "array" && inner.item !== undefined) return `list of ${kindOf(inner.item)}`;
+  if (inner.type === "union") {
+    const kinds = (inner.options ?? []).map((option) => kindOf(option as SchemaNode));
+    return [...new Set(kinds)].join(" or ");
+  }
+  if (inner.type === "picklist")
+    return (inner.options ?? []).map((word) => `\`${word}\``).join(", ");
+  if (inner.type === "literal") return `\`${inner.literal}\``;
+  return inner.type === "boolean" ? "true or false" : inner.type;
 }
 
 /** Whether a key's value must never be shown. */

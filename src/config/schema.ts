@@ -28,6 +28,7 @@ import {
   wholeNumber,
   yesOrNo,
 } from "./values.ts";
+import { listed } from "./words.ts";
 
 const engine = v.strictObject({
   endpoint: v.nullish(
@@ -202,7 +203,9 @@ const notify = v.strictObject({
   events: v.nullish(
     v.pipe(
       v.record(oneOf(EVENTS), event),
-      v.description("Switch single events off, or give them another priority."),
+      v.description(
+        `Single events off, or with another priority: update-success: off, run-summary: { priority: 1 }. They are ${listed(EVENTS)}.`,
+      ),
     ),
     {},
   ),
@@ -277,7 +280,7 @@ const retention = v.strictObject({
 
 const http = v.strictObject({
   bind: v.nullish(
-    v.pipe(hostAndPort, v.description("Where `pratique serve` listens.")),
+    v.pipe(hostAndPort, v.description("Where the daemon listens.")),
     "127.0.0.1:8585",
   ),
   publicUrl: v.nullish(
@@ -296,7 +299,7 @@ export const configSchema = v.strictObject({
     "/var/lib/pratique",
   ),
   watch: v.nullish(v.pipe(watch, v.description("Which containers are looked after.")), {}),
-  schedule: v.nullish(v.pipe(schedule, v.description("When `pratique serve` does what.")), {}),
+  schedule: v.nullish(v.pipe(schedule, v.description("When the daemon does what.")), {}),
   scanner: v.nullish(v.pipe(scanner, v.description("The vulnerability scanner (Trivy).")), {}),
   gate: v.nullish(v.pipe(gate, v.description("What a new image must be to be let in.")), {}),
   retry: v.nullish(
@@ -333,7 +336,7 @@ export const configSchema = v.strictObject({
     {},
   ),
   retention: v.nullish(v.pipe(retention, v.description("How long records are kept.")), {}),
-  http: v.nullish(v.pipe(http, v.description("The web interface of `pratique serve`.")), {}),
+  http: v.nullish(v.pipe(http, v.description("The web interface of the daemon.")), {}),
 });
 
 export type ParsedConfig = v.InferOutput<typeof configSchema>;

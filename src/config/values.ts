@@ -1,4 +1,7 @@
-/** The kinds of values that the configuration has: each with the words that explain a mistake. */
+/**
+ * The kinds of values that the configuration has: each with the words that explain a mistake, and
+ * with its name (`title`) for the JSON schema and docs/configuration.md.
+ */
 import * as v from "valibot";
 import { parseDuration } from "../values/duration.ts";
 import { Secret } from "../values/secret.ts";
@@ -11,11 +14,13 @@ const DAY_MS = 24 * HOUR_MS;
 /** Words for a value that is not text at all. */
 const NO_TEXT = "must be text; put it in quotes if it looks like a number";
 
-export const text = v.pipe(v.string(NO_TEXT), v.nonEmpty("must not be empty"));
+export const text = v.pipe(v.string(NO_TEXT), v.nonEmpty("must not be empty"), v.title("text"));
 
 /** `writeOnly` keeps the value out of `config print`; JSON schema has the same word. */
 export const secret = v.pipe(
-  text,
+  v.string(NO_TEXT),
+  v.nonEmpty("must not be empty"),
+  v.title("secret text"),
   v.metadata({ writeOnly: true }),
   v.transform((value) => new Secret(value)),
 );
@@ -28,20 +33,24 @@ export function wholeNumber(lowest: number, highest: number) {
     v.integer(message),
     v.minValue(lowest, message),
     v.maxValue(highest, message),
+    v.title(`whole number from ${lowest} to ${highest}`),
   );
 }
 
 const YES_OR_NO = "must be true or false";
 
-export const yesOrNo = v.union(
-  [
-    v.boolean(YES_OR_NO),
-    v.pipe(
-      v.picklist(["true", "false"], YES_OR_NO),
-      v.transform((value) => value === "true"),
-    ),
-  ],
-  YES_OR_NO,
+export const yesOrNo = v.pipe(
+  v.union(
+    [
+      v.boolean(YES_OR_NO),
+      v.pipe(
+        v.picklist(["true", "false"], YES_OR_NO),
+        v.transform((value) => value === "true"),
+      ),
+    ],
+    YES_OR_NO,
+  ),
+  v.title("true or false"),
 );
 
 /** One word of a closed list; the message with the nearest word is made where it is reported. */
@@ -55,6 +64,7 @@ function durationUpTo(lowestMs: number, highestMs: number, range: string) {
   return v.pipe(
     v.string(DURATION),
     v.regex(/^(?:\d+(?:\.\d+)?(?:ms|s|m|h|d|w))+$/, DURATION),
+    v.title("duration"),
     v.transform((value) => parseDuration(value) ?? 0),
     v.minValue(lowestMs, range),
     v.maxValue(highestMs, range),
@@ -76,11 +86,13 @@ export const cron = v.pipe(
     (value) => cronProblem(value) === null,
     (issue) => `is no cron expression: ${cronProblem(issue.input) ?? ""}`,
   ),
+  v.title("cron expression"),
 );
 
 export const timezone = v.pipe(
-  text,
+  v.string(NO_TEXT),
   v.check(isTimezone, "is no time zone of the tz database, such as Europe/Berlin"),
+  v.title("time zone"),
 );
 
 function isTimezone(name: string): boolean {
@@ -100,6 +112,7 @@ export const hostName = v.pipe(
     /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/,
     "must be a host name: letters, digits, dots and hyphens, at most 63",
   ),
+  v.title("host name"),
 );
 
 const CONTAINER_NAME = "must be a container name: letters, digits, _ . and -";
@@ -107,16 +120,19 @@ const CONTAINER_NAME = "must be a container name: letters, digits, _ . and -";
 export const containerName = v.pipe(
   v.string(NO_TEXT),
   v.regex(/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/, CONTAINER_NAME),
+  v.title("container name"),
 );
 
 export const containerGlob = v.pipe(
   v.string(NO_TEXT),
   v.regex(/^[a-zA-Z0-9_.*?-]+$/, "must be a container name, * and ? allowed"),
+  v.title("container name with * and ?"),
 );
 
 export const topic = v.pipe(
   v.string(NO_TEXT),
   v.regex(/^[-_A-Za-z0-9]{1,64}$/, "must be an ntfy topic: letters, digits, _ and -, at most 64"),
+  v.title("ntfy topic"),
 );
 
 export const httpUrl = v.pipe(
@@ -126,6 +142,7 @@ export const httpUrl = v.pipe(
     (value) => !hasUserInformation(value),
     "must not hold a user or password: it would show in logs",
   ),
+  v.title("http address"),
 );
 
 function isHttpUrl(value: string): boolean {
@@ -142,6 +159,7 @@ function hasUserInformation(value: string): boolean {
 export const secretUrl = v.pipe(
   v.string(NO_TEXT),
   v.check(isHttpUrl, "must be an address such as https://example.org/hook"),
+  v.title("secret http address"),
   v.metadata({ writeOnly: true }),
   v.transform((value) => new Secret(value)),
 );
@@ -152,6 +170,7 @@ export const endpoint = v.pipe(
     /^(?:unix:\/\/\/.+|tcp:\/\/[^/@\s]+|ssh:\/\/[^/\s]+)$/,
     "must be unix:///path, tcp://host:port or ssh://user@host",
   ),
+  v.title("engine address"),
 );
 
 const HOST = String.raw`(?:[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?|\[[0-9A-Fa-f:.]+\])`;
@@ -159,19 +178,26 @@ const HOST = String.raw`(?:[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?|\[[0-9A-
 export const hostAndPort = v.pipe(
   v.string(NO_TEXT),
   v.regex(new RegExp(`^${HOST}:\\d{1,5}$`), "must be host:port"),
+  v.title("host:port"),
 );
 
 export const hostMaybePort = v.pipe(
   v.string(NO_TEXT),
   v.regex(new RegExp(`^${HOST}(?::\\d{1,5})?$`), "must be host or host:port"),
+  v.title("host or host:port"),
 );
 
-export const address = v.pipe(v.string(NO_TEXT), v.ip("must be an IP address"));
+export const address = v.pipe(
+  v.string(NO_TEXT),
+  v.ip("must be an IP address"),
+  v.title("IP address"),
+);
 
 /** A list of at least one word: a program and its arguments. */
 export const commandLine = v.pipe(
   v.array(text, "must be a list: the program and its arguments"),
   v.minLength(1, "must name a program"),
+  v.title("list: program and arguments"),
 );
 
 export function list<Item extends v.GenericSchema>(item: Item) {
