@@ -388,3 +388,55 @@ export const IMAGE_UNRESOLVED = defineError({
   next: "Name a container of `pratique status`, or an image that its registry has.",
   stateLeft: NOTHING_TOUCHED,
 });
+
+// ---------------------------------------------------------------- PostgreSQL
+
+export const POSTGRES_QUERY_FAILED = defineError({
+  code: "POSTGRES_QUERY_FAILED",
+  exit: EXIT.failed,
+  what: (container: string, database: string, said: string) =>
+    `${container} did not answer a query in ${database}: ${said}`,
+  next: "See the server's log; `pratique health` asks the same questions.",
+  stateLeft: "The query changed nothing.",
+});
+
+export const POSTGRES_UNKNOWN = defineError({
+  code: "POSTGRES_UNKNOWN",
+  exit: EXIT.usage,
+  what: (why: string) => `There is no PostgreSQL server to work on: ${why}`,
+  next: "Give the server's entry below `services:` the line `check: postgres`, and start it.",
+  stateLeft: NOTHING_TOUCHED,
+});
+
+export const BACKUP_FOLDER_MISSING = defineError({
+  code: "BACKUP_FOLDER_MISSING",
+  exit: EXIT.usage,
+  what: () => "No folder for database backups is configured.",
+  next: "Set backups.postgres to a folder with room for the dumps.",
+  stateLeft: NOTHING_TOUCHED,
+});
+
+export const DUMP_NO_SPACE = defineError({
+  code: "DUMP_NO_SPACE",
+  exit: EXIT.environment,
+  what: (folder: string, free: string, needed: string) =>
+    `${folder} has ${free} free; the backup may need ${needed}.`,
+  next: "Make room there, or name another folder with backups.postgres.",
+  stateLeft: NOTHING_TOUCHED,
+});
+
+export const DUMP_FAILED = defineError({
+  code: "DUMP_FAILED",
+  exit: EXIT.failed,
+  what: (container: string, why: string) => `The dump of ${container} failed: ${why}`,
+  next: "The reason names the cause; run `pratique backup postgres` again when it is gone.",
+  stateLeft: "The partial file was removed; former dumps are as they were.",
+});
+
+export const DUMP_DAMAGED = defineError({
+  code: "DUMP_DAMAGED",
+  exit: EXIT.failed,
+  what: (path: string, why: string) => `${path} cannot be trusted: ${why}.`,
+  next: "Choose another backup: `pratique rollback list-postgres` shows them all.",
+  stateLeft: NOTHING_TOUCHED,
+});

@@ -18,6 +18,7 @@ export interface Ports {
   processes: Processes;
   clock: Clock;
   disk: Disk;
+  dumpFiles: DumpFiles;
 }
 
 // ---------------------------------------------------------------- time, disk, processes
@@ -34,6 +35,52 @@ export interface Clock {
 export interface Disk {
   /** Free bytes for this user in the file system that holds `path`; null when it cannot be read. */
   freeBytes(path: string): Promise<number | null>;
+}
+
+/** A dump on its way to the disk: `<path>.partial` until it is published. */
+export interface PartialFile {
+  /** Takes the content; ends with the file's own error, such as a full disk. */
+  sink: Writable;
+  /** When the sink has ended: everything is on the disk (fsync). */
+  finish(): Promise<{ sizeBytes: number; sha256: string }>;
+  /** Removes what was written. */
+  discard(): Promise<void>;
+}
+
+/** A dump being read. */
+export interface DumpReading {
+  /** Decompressed. */
+  content: Readable;
+  isCompressed: boolean;
+  /** After the content ended: size and digest of the file as it lies there. */
+  end(): Promise<{ sizeBytes: number; sha256: string }>;
+}
+
+export interface ListedFile {
+  path: string;
+  sizeBytes: number;
+  modifiedAtMs: number;
+}
+
+/** Database dumps and cold copies on this machine. Every method throws the file system's error. */
+export interface DumpFiles {
+  /** Compressed by gzip or as it comes; `onContent` sees every chunk before compression. */
+  openPartial(
+    path: string,
+    options: { isCompressed: boolean; onContent: (chunk: Buffer) => void },
+  ): Promise<PartialFile>;
+  /** Gzip is recognised by its first bytes, not by the name. */
+  read(path: string): Promise<DumpReading>;
+  /** Gives the partial file its name, with the manifest beside it; both survive a power cut. */
+  publish(path: string, manifest: { path: string; text: string }): Promise<void>;
+  /** Null where there is no such file. */
+  readText(path: string): Promise<string | null>;
+  /** Regular files at most `depth` folders deep, by path. */
+  list(folder: string, depth: number): Promise<ListedFile[]>;
+  /** A file or a whole folder; absent is fine. */
+  remove(path: string): Promise<void>;
+  makeFolder(path: string): Promise<void>;
+  renameFolder(from: string, to: string): Promise<void>;
 }
 
 /** Programs that an interrupted pratique left running (docker compose, trivy). */

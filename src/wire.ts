@@ -106,12 +106,13 @@ function buildPorts(options: WireOptions, vantage: () => Promise<Vantage>): Port
     scanner: lazily(async () => {
       const { createScanner } = await import("./adapters/trivy-scanner/scanner.ts");
       const { scanner } = config;
-      // A client inside a container finds the server by its own names.
-      const isLocal = scanner.command[0] !== "docker";
-      const isLocated = scanner.server !== null && isLocal;
+      const server = scanner.server === null ? null : await locate(scanner.server);
+      // A client inside a container finds the server by the names there; we ask its age from here.
+      const isLocal = scanner.command.length === 1;
       return createScanner({
         ...scanner,
-        server: isLocated ? await locate(scanner.server ?? "") : scanner.server,
+        server,
+        serverForTrivy: isLocal ? server : scanner.server,
         cacheFolder: join(config.state, "trivy"),
         dockerConfigFolder: environment.DOCKER_CONFIG ?? null,
         insecureRegistries,
@@ -132,6 +133,10 @@ function buildPorts(options: WireOptions, vantage: () => Promise<Vantage>): Port
     disk: lazily(async () => {
       const { createDisk } = await import("./adapters/system/disk.ts");
       return createDisk();
+    }),
+    dumpFiles: lazily(async () => {
+      const { createDumpFiles } = await import("./adapters/dump-files/dump-files.ts");
+      return createDumpFiles();
     }),
   };
 }

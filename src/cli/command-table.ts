@@ -72,7 +72,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "rollback",
-    summary: "list image backups, or put a former image back in service",
+    summary: "list backups, or go back to one",
     example: "pratique rollback container vaultwarden 1",
     subcommands: [
       {
@@ -90,6 +90,38 @@ export const COMMANDS: readonly CommandSpec[] = [
         example: "pratique rollback container vaultwarden 1",
         options: [WAIT],
         load: () => import("./commands/rollback-container.ts"),
+      },
+      {
+        name: "list-postgres",
+        summary: "database dumps and cold copies, newest first",
+        example: "pratique rollback list-postgres",
+        options: [{ flags: "--verify", description: "read each file to its end and check it" }],
+        load: () => import("./commands/rollback-list-postgres.ts"),
+      },
+    ],
+  },
+  {
+    name: "backup",
+    summary: "make and check database dumps",
+    example: "pratique backup postgres",
+    subcommands: [
+      {
+        name: "postgres",
+        summary: "dump every PostgreSQL server of this host; into manual/ unless --daily",
+        example: "pratique backup postgres --per-database",
+        options: [
+          { flags: "--per-database", description: "also one custom-format dump of each database" },
+          { flags: "--daily", description: "into daily/, and drop those beyond backups.keepDumps" },
+          WAIT,
+        ],
+        load: () => import("./commands/backup-postgres.ts"),
+      },
+      {
+        name: "verify",
+        arguments: "<file>",
+        summary: "read a dump to its end: checksum, closing line, databases, rows",
+        example: "pratique backup verify daily/postgres-20261121T030000Z.sql.gz",
+        load: () => import("./commands/backup-verify.ts"),
       },
     ],
   },

@@ -11,9 +11,27 @@ import { listenForStop } from "./stop-signal.ts";
 
 /** Carries out a run with live progress and the meaning of signals, and shows its report. */
 export async function carryOutRun(
-  { output, session }: CommandInput,
+  input: CommandInput,
   start: (context: RunContext) => Promise<RunReport>,
 ): Promise<ExitCode> {
+  const { output } = input;
+  const report = await withRunContext(input, start);
+  output.result(report, () =>
+    runReportLines(report, {
+      width: output.width,
+      paint: painter(output.hasColour(output.stdout)),
+      quiet: output.options.quiet,
+      verbose: output.options.verbose,
+    }),
+  );
+  return report.exitCode;
+}
+
+/** Does work with live progress and the meaning of signals; what is drawn is gone afterwards. */
+export async function withRunContext<Result>(
+  { output, session }: CommandInput,
+  work: (context: RunContext) => Promise<Result>,
+): Promise<Result> {
   const display = chooseProgress({
     stream: output.stderr,
     paint: painter(output.hasColour(output.stderr)),
@@ -30,17 +48,7 @@ export async function carryOutRun(
       stop: stop.signal,
       stateCheck: "full",
     });
-    const report = await start(context);
-    display.end();
-    output.result(report, () =>
-      runReportLines(report, {
-        width: output.width,
-        paint: painter(output.hasColour(output.stdout)),
-        quiet: output.options.quiet,
-        verbose: output.options.verbose,
-      }),
-    );
-    return report.exitCode;
+    return await work(context);
   } finally {
     display.end();
     stop.dispose();

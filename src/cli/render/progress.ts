@@ -2,10 +2,10 @@
 import type { PullProgress } from "../../ports.ts";
 import type { ContainerReport, Progress, ProgressEvent } from "../../update/outcome.ts";
 import type { Phase } from "../../update/phases.ts";
+import { formatBytes } from "../../values/bytes.ts";
 import { formatDuration } from "../../values/duration.ts";
 import type { TextStream } from "../output.ts";
 import { isNews, outcomeDetail, outcomeTone, outcomeWord } from "./outcome.ts";
-import { formatBytes } from "./sizes.ts";
 import type { Paint } from "./style.ts";
 import { truncate } from "./table.ts";
 import { clockTime } from "./time.ts";

@@ -1,0 +1,114 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { DumpScan, scanDump } from "./dump-scan.ts";
+
+const DUMP = `--
+-- PostgreSQL database cluster dump
+--
+
+\\restrict ABC
+
+CREATE ROLE atuin;
+CREATE ROLE "odd ""one""";
+ALTER ROLE atuin WITH PASSWORD 'SCRAM-SHA-256$4096:x$y:z';
+
+\\unrestrict ABC
+
+--
+-- Databases
+--
+
+--
+-- Database "atuin" dump
+--
+
+--
+-- PostgreSQL database dump
+--
+
+\\restrict DEF
+
+-- Dumped from database version 15.18 (Debian 15.18-0+deb12u1)
+-- Dumped by pg_dump version 15.18 (Debian 15.18-0+deb12u1)
+
+CREATE FUNCTION public.trap() RETURNS text LANGUAGE sql AS $$ select '
+--
+-- Database "fake" dump
+--
+COPY public.fake (a) FROM stdin;
+\\unrestrict DEF
+' $$;
+
+COPY public.history (id, "a (b)") FROM stdin;
+1\t--
+2\t\\\\.
+-- Database "fake" dump
+\\.
+
+COPY public."Odd "".x"  FROM stdin;
+\\.
+
+COMMENT ON TABLE public.history IS 'it''s
+COPY public.fake (a) FROM stdin;
+E''';
+COMMENT ON TABLE public.history IS E'a\\\\\\'
+COPY public.fake (a) FROM stdin;
+';
+
+--
+-- PostgreSQL database dump complete
+--
+
+\\unrestrict DEF
+
+--
+-- PostgreSQL database cluster dump complete
+--
+
+`;
+
+test("a dump says which databases, roles and rows it holds; marks inside data do not count", () => {
+  const contents = scanDump(DUMP);
+  assert.equal(contents.kind, "cluster");
+  assert.equal(contents.isComplete, true);
+  assert.equal(contents.serverVersion, "15.18");
+  assert.deepEqual(contents.roles, ["atuin", 'odd "one"']);
+  assert.deepEqual(contents.databases, [
+    {
+      name: "atuin",
+      tables: [
+        { name: "public.history", rows: 3 },
+        { name: 'public."Odd "".x"', rows: 0 },
+      ],
+    },
+  ]);
+});
+
+test("how a dump is cut into chunks changes nothing", () => {
+  const whole = scanDump(DUMP);
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1 }), (sizes) => {
+      const scan = new DumpScan();
+      const bytes = Buffer.from(DUMP);
+      for (let at = 0, turn = 0; at < bytes.length; turn += 1) {
+        const size = sizes[turn % sizes.length] ?? 1;
+        scan.push(bytes.subarray(at, at + size));
+        at += size;
+      }
+      assert.deepEqual(scan.end(), whole);
+    }),
+  );
+});
+
+test("a dump cut at any byte is not complete", () => {
+  const bytes = Buffer.from(DUMP);
+  const last = DUMP.lastIndexOf("complete") + "complete".length;
+  for (let length = 0; length < last; length += 1) {
+    assert.equal(scanDump(bytes.subarray(0, length)).isComplete, false, `cut at ${length}`);
+  }
+});
+
+test("something that follows the closing line makes a dump incomplete", () => {
+  assert.equal(scanDump(`${DUMP}select 1;\n`).isComplete, false);
+});

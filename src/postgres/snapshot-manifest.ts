@@ -1,0 +1,35 @@
+/** Written into a cold copy when it is complete and verified: without it, it is none. */
+export interface SnapshotManifest {
+  schema: 1;
+  kind: "snapshot";
+  host: string;
+  container: string;
+  createdAt: string;
+  sizeBytes: number;
+  files: number;
+  serverVersion: string;
+  major: number;
+  systemIdentifier: string;
+  /** As `pg_controldata` has it; the copy must be of a server that was shut down. */
+  checkpoint: string;
+  databases: readonly string[];
+  /** The image that the data directory belongs to. */
+  imageId: string;
+}
+
+export const SNAPSHOT_MANIFEST = "snapshot.json";
+
+/** Reads a snapshot's manifest; null where the text is none of ours. */
+export function parseSnapshot(text: string): SnapshotManifest | null {
+  try {
+    const parsed = JSON.parse(text) as Partial<SnapshotManifest> | null;
+    const isOurs =
+      parsed?.schema === 1 &&
+      parsed.kind === "snapshot" &&
+      typeof parsed.systemIdentifier === "string" &&
+      typeof parsed.checkpoint === "string";
+    return isOurs ? (parsed as SnapshotManifest) : null;
+  } catch {
+    return null;
+  }
+}

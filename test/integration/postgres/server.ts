@@ -1,0 +1,134 @@
+/** A PostgreSQL server of the lab, as operators run them. */
+import type { Lab } from "../../lab/lab-types.ts";
+import { pollUntil } from "../../lab/poll-until.ts";
+import { type PostgresVersion, postgresImage } from "../../lab/postgres-images.ts";
+
+export const PASSWORD = "lab-password-of-postgres";
+const START_TIMEOUT_MS = 60_000;
+
+export interface ServerOptions {
+  version?: PostgresVersion;
+  name?: string;
+  user?: string;
+  /** Further arguments of `docker run`, before the image. */
+  options?: readonly string[];
+  /** After the image. */
+  command?: readonly string[];
+}
+
+export interface Server {
+  name: string;
+  user: string;
+  /** Rows of a query, tab-separated as psql prints them. */
+  sql(database: string, ...statements: string[]): Promise<string>;
+  ready(): Promise<void>;
+}
+
+/** `127.0.0.1:5000/postgres:15` at this version; moving it later is the update. */
+export async function pushPostgres(lab: Lab, version: PostgresVersion, extra = {}) {
+  const tag = version.startsWith("15") ? "15" : "17";
+  return await lab.image(`postgres:${tag}`, { ...postgresImage(version), ...extra });
+}
+
+/** Starts a server with a named volume and waits until it answers over TCP. */
+export async function startServer(lab: Lab, options: ServerOptions = {}): Promise<Server> {
+  const { name = "postgres", user = "postgres", version = "15-old" } = options;
+  const image = await pushPostgres(lab, version);
+  const data = options.options ?? ["--volume", `${name}-data:/var/lib/postgresql/data`];
+  const variables = ["--env", `POSTGRES_USER=${user}`, "--env", `POSTGRES_PASSWORD=${PASSWORD}`];
+  await lab.docker([
+    ...["run", "--detach", "--name", name, "--restart", "unless-stopped"],
+    ...variables,
+    ...data,
+    image.reference,
+    ...(options.command ?? []),
+  ]);
+  const server = serverNamed(lab, name, user);
+  await server.ready();
+  return server;
+}
+
+export function serverNamed(lab: Lab, name: string, user = "postgres"): Server {
+  return {
+    name,
+    user,
+    async sql(database, ...statements) {
+      const psql = [
+        "psql",
+        "-X",
+        "-A",
+        "-t",
+        "-q",
+        "-F",
+        "\t",
+        "-v",
+        "ON_ERROR_STOP=1",
+        "-U",
+        user,
+      ];
+      const commands = statements.flatMap((statement) => ["-c", statement]);
+      const conninfo = `dbname='${database.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
+      const args = ["exec", name, ...psql, "-d", conninfo, ...commands];
+      return (await lab.docker(args)).stdout;
+    },
+    async ready() {
+      await pollUntil(`${name} to accept connections`, START_TIMEOUT_MS, async () => {
+        const args = ["exec", name, "pg_isready", "-q", "-h", "127.0.0.1"];
+        return (await lab.docker(args, { mayFail: true })).code === 0 ? true : undefined;
+      });
+    },
+  };
+}
+
+/** Two applications' databases, with what a dump must not lose. */
+export async function fillServer(server: Server, rows = 1000): Promise<void> {
+  await server.sql(
+    "postgres",
+    "create role atuin login password 'atuin-password'",
+    "create role miniflux login password 'miniflux-password'",
+    "create database atuin owner atuin",
+    'create database "odd \'name\' ""x=1""" owner miniflux',
+    "alter database atuin set work_mem = '8MB'",
+    "grant connect on database atuin to miniflux",
+    "create database closed with allow_connections false",
+  );
+  await server.sql(
+    "atuin",
+    "create extension pgcrypto",
+    "create table history (id bigint primary key, command text, at timestamptz default now())",
+    `insert into history (id, command) select n, md5(n::text) from generate_series(1, ${rows}) n`,
+    "create table empty_one ()",
+    'create table "Odd ""table"".x" (a int)',
+    'insert into "Odd ""table"".x" select generate_series(1, 7)',
+    "alter table history owner to atuin",
+    "grant select on history to miniflux",
+  );
+  await server.sql(
+    "odd 'name' \"x=1\"",
+    "create table lines (line text)",
+    `insert into lines values (E'\\\\.'), (E'--\\n-- Database "fake" dump\\n--'), (E'-- PostgreSQL database dump complete'), (null)`,
+    "create function trap() returns text language sql as $$ select '\n--\n-- Database \"fake\" dump\n--\n\nCOPY public.fake (a) FROM stdin;\n' $$",
+  );
+}
+
+/** A checksum of every table of every database, in an order of its own: equal means equal data. */
+export async function checksums(server: Server): Promise<Record<string, string>> {
+  const sums: Record<string, string> = {};
+  const names = await server.sql(
+    "postgres",
+    "select datname from pg_database where datallowconn and not datistemplate order by 1",
+  );
+  for (const database of names.split("\n")) {
+    const tables = await server.sql(
+      database,
+      "select format('%I.%I', schemaname, tablename) from pg_tables where schemaname not in ('pg_catalog', 'information_schema') order by 1",
+    );
+    for (const table of tables.split("\n").filter((name) => name !== "")) {
+      sums[`${database}: ${table}`] = await server.sql(
+        database,
+        `select count(*) || ' ' || coalesce(md5(string_agg(t::text, ',' order by t::text)), '') from ${table} t`,
+      );
+    }
+  }
+  return sums;
+}
