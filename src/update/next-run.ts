@@ -38,7 +38,7 @@ export async function nextRun(
     const next = new Cron(pattern, { timezone: schedule.timezone }).nextRun(new Date(nowMs));
     return next === null ? [] : [{ kind, at: next.toISOString() }];
   });
-  const next = times.toSorted((left, right) => (left.at < right.at ? -1 : 1))[0] ?? null;
+  const next = times.toSorted((left, right) => left.at.localeCompare(right.at))[0] ?? null;
   if (next !== null) keep(state, { ...next, schedule: key, asOfMs: nowMs });
   return next;
 }

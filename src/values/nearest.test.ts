@@ -9,6 +9,7 @@ test("a mistyped word is matched to the word that it most likely meant", () => {
   for (const [word, expected] of Object.entries(meant)) {
     assert.equal(nearest(word, KEYS), expected, word);
   }
+  assert.equal(nearest("dsn", ["dab", "dns"]), "dns", "a swap is one mistake, not two");
 });
 
 test("a word that is like none is matched to none", () => {
