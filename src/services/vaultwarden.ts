@@ -1,12 +1,12 @@
 import { expectingJson, httpCheck } from "./checks/http.ts";
-import { baseUrl, defineService, namedLike } from "./define-service.ts";
+import { baseUrl, defineService } from "./define-service.ts";
 
 const PORT = { port: 80, env: ["ROCKET_PORT"] };
 
 /** Vaultwarden: `/alive` asks its database; after an update its API describes itself. */
 export const vaultwarden = defineService({
   name: "vaultwarden",
-  matches: namedLike(/^vaultwarden$/),
+  matches: (repository) => /(^|\/)vaultwarden(\/server)?$/.test(repository),
   routine: (context) => [
     httpCheck(context, { isRequired: true, request: { url: `${baseUrl(context, PORT)}/alive` } }),
   ],

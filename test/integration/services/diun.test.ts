@@ -7,8 +7,10 @@ import { checkerOf, lines, runContainer, runReal } from "./check-lab.ts";
 import { setMode, standIn } from "./stand-in.ts";
 
 const NOTIF = `#!/bin/sh
-if [ -e /mute ]; then echo "no notifier available" >&2; exit 1; fi
+if [ -e /broken ]; then echo "diun: error: connection refused" >&2; exit 1; fi
+if [ -e /mute ]; then echo "No notifier available"; exit 0; fi
 echo "$1" >> /sent
+echo "Notification sent for ntfy notifier(s)"
 `;
 
 /**
@@ -18,7 +20,7 @@ echo "$1" >> /sent
 const DIUN: ImageSpec = {
   files: { "/bin/serve": "#!/bin/sh\nexec sleep 1000\n", "/bin/notif": NOTIF },
   cmd: ["diun", "serve"],
-  env: { DIUN_NOTIF_NTFY_ENDPOINT: "http://ntfy" },
+  env: { DIUN_NOTIF_NTFY_ENDPOINT: "http://ntfy", TINI_SUBREAPER: "1" },
 };
 
 test("diun is healthy while it runs and reaches ntfy, and after an update its test message goes out", async () => {
@@ -60,7 +62,10 @@ test("diun is healthy while it runs and reaches ntfy, and after an update its te
   await lab.docker(["exec", "diun", "touch", "/mute"]);
   const mute = await wait("diun");
   assert.equal(mute.verdict, "unhealthy");
-  assert.match(mute.why, /diun notif test: exit code 1, no notifier available/);
+  assert.match(mute.why, /diun notif test: exit code 0, No notifier available/);
+  await lab.docker(["exec", "diun", "touch", "/broken"]);
+  const broken = await wait("diun");
+  assert.match(broken.why, /diun notif test: exit code 1, diun: error: connection refused/);
 });
 
 test("another process than diun, and a missing wget, are told apart", async () => {
