@@ -69,7 +69,10 @@ function defineError<Parameters extends readonly unknown[]>(
 }
 
 /** Every code with its advice, for the documentation test. */
-export function errorCatalogue(): ReadonlyMap<string, { next: string; stateLeft: string }> {
+export function errorCatalogue(): ReadonlyMap<
+  string,
+  { exit: ExitCode; next: string; stateLeft: string }
+> {
   return catalogue;
 }
 
