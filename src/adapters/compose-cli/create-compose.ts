@@ -4,8 +4,10 @@ import { isAbsolute, join } from "node:path";
 import type { Compose, ComposeProject, DryRun } from "../../ports.ts";
 import { OPERATION_MARK } from "../system/processes.ts";
 import { type ProgramResult, runProgram } from "../system/run-program.ts";
+import { isAtLeast, JSON_PROGRESS } from "./compose-version.ts";
 import { judgeDryRun } from "./dry-run-output.ts";
 import { failureText } from "./failure-text.ts";
+import { selectServices } from "./select-services.ts";
 
 export interface ComposeOptions {
   /** The engine that pratique itself speaks to. */
@@ -23,10 +25,8 @@ const INHERITED = ["PATH", "HOME", "DOCKER_CONFIG", "SSH_AUTH_SOCK", "TMPDIR"];
 /** Reading files and asking the engine: seconds, also on a slow machine. */
 const READ_TIMEOUT_MS = 2 * 60_000;
 const MODEL_BYTES = 16 * 1024 * 1024;
-/** `--progress json`. */
-const JSON_PROGRESS = "2.29.0";
-/** Before it `--no-deps` changed the hash of every service that has dependencies (compose#12069). */
-const HASH_WITHOUT_DEPENDENCIES = "2.29.3";
+/** Looking ahead before `up`: a dry run waits for dependencies that are still starting. */
+const PROBE_TIMEOUT_MS = 20_000;
 
 const UP = ["up", "--detach", "--no-deps", "--no-build", "--pull", "never"];
 
@@ -71,10 +71,12 @@ export function createCompose(options: ComposeOptions): Compose {
   const dryRunOf = async (
     project: ComposeProject,
     services: readonly string[],
+    timeoutMs = READ_TIMEOUT_MS,
   ): Promise<DryRun> => {
     const isJson = isAtLeast(await version(), JSON_PROGRESS);
     const global = isJson ? ["--progress", "json"] : ["--ansi", "never"];
-    const result = await runFor(project, [...global, "--dry-run", ...UP, ...services]);
+    const dryRun = [...global, "--dry-run", ...UP, ...services];
+    const result = await runFor(project, dryRun, { timeoutMs });
     const failure = failureOf(result);
     if (failure !== null || result.kind !== "exited") {
       return { kind: "unreadable", why: failure ?? "compose did not end by itself" };
@@ -82,25 +84,16 @@ export function createCompose(options: ComposeOptions): Compose {
     return judgeDryRun(`${result.stdout}\n${result.stderr}`, services.length);
   };
 
-  /**
-   * What to name in `up`. `--no-deps` takes the dependencies that are not named out of the service:
-   * its `depends_on` label becomes empty, and before 2.29.3 its hash changes, so that the next plain
-   * `up` recreates it (I9, I10). Naming them all avoids both, as long as `up` would leave them
-   * alone; finished one-shot dependencies would be started again.
-   */
-  const selectionFor = async (
-    project: ComposeProject,
-    services: readonly string[],
-  ): Promise<readonly string[]> => {
-    const dependencies = await dependenciesOf(services, () =>
-      runFor(project, ["config", "--format", "json"]),
-    );
-    if (dependencies.length === 0) return services;
-    const all = [...services, ...dependencies];
-    if (!isAtLeast(await version(), HASH_WITHOUT_DEPENDENCIES)) return all;
-    const alone = await dryRunOf(project, dependencies);
-    return alone.kind === "no-change" ? all : services;
-  };
+  const selectionFor = (project: ComposeProject, services: readonly string[]) =>
+    selectServices(services, {
+      version,
+      async model() {
+        const result = await runFor(project, ["config", "--format", "json"]);
+        // Where the files cannot be read, the dry run of the service itself says why.
+        return result.kind === "exited" && result.exitCode === 0 ? result.stdout : null;
+      },
+      dryRun: (selection) => dryRunOf(project, selection, PROBE_TIMEOUT_MS),
+    });
 
   return {
     version,
@@ -163,39 +156,6 @@ function withTls(command: readonly string[], tls: ComposeOptions["tls"]): readon
   return [program, "--tlsverify", ...files, ...rest];
 }
 
-/** Every service that the named ones need, directly or not, without themselves. */
-async function dependenciesOf(
-  services: readonly string[],
-  readModel: () => Promise<ProgramResult>,
-): Promise<string[]> {
-  const result = await readModel();
-  // Where the files cannot be read, the dry run of the service itself says why.
-  if (result.kind !== "exited" || result.exitCode !== 0) return [];
-  const model = parseModel(result.stdout);
-  const seen = new Set(services);
-  const waiting = [...services];
-  for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
-    for (const dependency of Object.keys(model[name]?.depends_on ?? {})) {
-      if (seen.has(dependency) || model[dependency] === undefined) continue;
-      seen.add(dependency);
-      waiting.push(dependency);
-    }
-  }
-  return [...seen].filter((name) => !services.includes(name));
-}
-
-type Model = Record<string, { depends_on?: Record<string, unknown> } | undefined>;
-
-function parseModel(text: string): Model {
-  try {
-    const parsed: unknown = JSON.parse(text);
-    const services = (parsed as { services?: unknown } | null)?.services;
-    return typeof services === "object" && services !== null ? (services as Model) : {};
-  } catch {
-    return {};
-  }
-}
-
 /** Null where the program did its work. */
 function failureOf(result: ProgramResult): string | null {
   switch (result.kind) {
@@ -217,17 +177,6 @@ function failureOf(result: ProgramResult): string | null {
 function versionIn(result: ProgramResult): string | null {
   if (result.kind !== "exited" || result.exitCode !== 0) return null;
   return /[0-9]+\.[0-9]+\.[0-9]+/.exec(result.stdout)?.[0] ?? null;
-}
-
-function isAtLeast(version: string | null, least: string): boolean {
-  if (version === null) return false;
-  const left = version.split(".").map(Number);
-  const right = least.split(".").map(Number);
-  for (let part = 0; part < 3; part += 1) {
-    const difference = (left[part] ?? 0) - (right[part] ?? 0);
-    if (difference !== 0) return difference > 0;
-  }
-  return true;
 }
 
 async function isReadable(path: string): Promise<boolean> {

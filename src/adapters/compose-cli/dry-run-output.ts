@@ -17,6 +17,8 @@ const LOG = /^time="[^"]*" level=(\w+) msg="(.*)"$/;
 const MISSING_VARIABLE = /^The \\?"([^"\\]+)\\?" variable is not set/;
 /** Words of an event that say nothing beside the other one. */
 const PLAIN_WORDS = ["", "Done"];
+/** Waiting for a dependency changes nothing; one that would be started says so as well. */
+const WAITS = ["Waiting", "Healthy", "Exited"];
 
 /**
  * Judges a dry run of `up`: only "Running" for the containers means that nothing would change.
@@ -67,7 +69,7 @@ function readJsonLine(text: string): Line {
   if (parsed.error === true) return unknown(field("message"));
   const resource = field("id");
   if (resource === "") return unknown(text);
-  return event(resource, [field("status"), field("text")]);
+  return event(resource, [field("text"), field("status")]);
 }
 
 function readLog(level: string, message: string): Line {
@@ -82,6 +84,7 @@ function readLog(level: string, message: string): Line {
 function event(resource: string, words: readonly string[]): Line {
   const said = words.filter((word) => !PLAIN_WORDS.includes(word));
   const isRunning = said.length > 0 && said.every((word) => word === "Running");
+  if (said.length > 0 && said.every((word) => WAITS.includes(word))) return { kind: "remark" };
   if (isRunning && resource.startsWith("Container ")) return { kind: "running", resource };
   return { kind: "planned", text: `${resource} ${said[0] ?? ""}`.trim().slice(0, MAX_TEXT_LENGTH) };
 }

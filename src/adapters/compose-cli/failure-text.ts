@@ -18,7 +18,7 @@ const SAFE = [
 ];
 /** Where a complaint about the files says what it is about; values follow after it. */
 const PLACE =
-  /^(?:.*?\b(?:services|networks|volumes|configs|secrets)(?:\.[\w-]+|\[\d+\]|\.\[\d+\])+|.*?\bline \d+|validating \S+\.ya?ml|failed to read \S+)/;
+  /^(?:.*?\b(?:services|networks|volumes|configs|secrets)(?:\.[\w-]+|\[\d+\]|\.\[\d+\])+|.*?\bline \d+|validating \S+\.ya?ml|failed to (?:read|parse) \S+?(?=:?\s))/;
 const UNQUOTED =
   "compose refuses its files; `docker compose config --quiet` in their folder says why";
 
@@ -29,11 +29,24 @@ const UNQUOTED =
 export function failureText(output: string): string {
   const lines = output
     .split("\n")
-    .map((line) => line.trim())
+    .map((line) => messageIn(line.trim()))
     .filter((line) => line !== "" && !REMARK.test(line));
   const telling = lines.filter((line) => !PROGRESS.test(line));
   const words = (telling.length > 0 ? telling : lines).map(withoutContent);
   return [...new Set(words)].slice(-MAX_LINES).join("; ").slice(0, MAX_LENGTH);
+}
+
+/** With `--progress json` errors are JSON lines too; everything else there is no error. */
+function messageIn(line: string): string {
+  if (!line.startsWith("{")) return line;
+  try {
+    const parsed: unknown = JSON.parse(line);
+    if (typeof parsed !== "object" || parsed === null) return "";
+    const { error, message } = parsed as { error?: unknown; message?: unknown };
+    return error === true && typeof message === "string" ? message.trim() : "";
+  } catch {
+    return line;
+  }
 }
 
 /** One line of a program's output as it may be shown. */

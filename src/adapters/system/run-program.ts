@@ -1,6 +1,6 @@
 import type { ChildProcess } from "node:child_process";
 import { spawn } from "node:child_process";
-import { closeSync, openSync, writeSync } from "node:fs";
+import { closeSync, existsSync, openSync, writeSync } from "node:fs";
 
 export interface ProgramOptions {
   /** The whole environment of the program: nothing is inherited. */
@@ -136,7 +136,8 @@ function supervise(
     child.stdin?.on("error", () => {});
     child.stdin?.end(options.input ?? "");
     child.once("error", (error) => {
-      if (child.pid === undefined) finish({ kind: "not-started", why: messageOf(error) });
+      if (child.pid === undefined)
+        finish({ kind: "not-started", why: startFailure(error, options) });
     });
     child.once("exit", () => {
       // What the group's leader left behind after it was told to end must not live on.
@@ -155,6 +156,12 @@ function supervise(
     options.signal?.addEventListener("abort", abort, { once: true });
     if (options.signal?.aborted) abort();
   });
+}
+
+/** A folder that is not there is reported by Node as if the program were missing. */
+function startFailure(error: Error, { folder }: ProgramOptions): string {
+  const isFolderMissing = folder !== undefined && !existsSync(folder);
+  return isFolderMissing ? `the folder ${folder} does not exist` : messageOf(error);
 }
 
 function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
