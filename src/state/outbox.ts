@@ -67,7 +67,7 @@ export function enqueueMessage(state: State, message: NewMessage): string {
 
 /**
  * Takes the messages to deliver now, at most one per container and the oldest first, so that order
- * is kept: deliver, mark, ask again. One that the server refused does not hold up its successors.
+ * is kept (a run's summary comes after all before it): deliver, mark, ask again. One that the server refused does not hold up its successors.
  * What is taken is not given to another process until it is marked or `LEASE_MS` have passed.
  */
 export function dueMessages(
@@ -89,7 +89,8 @@ function listDue(state: State, channel: Channel, limit: number): Row[] {
        WHERE channel = :channel AND delivered_at_ms IS NULL AND given_up_at_ms IS NULL
          AND next_attempt_ms <= :now AND NOT EXISTS (
            SELECT 1 FROM outbox AS earlier
-           WHERE earlier.channel = due.channel AND earlier.container IS due.container
+           WHERE earlier.channel = due.channel
+             AND (earlier.container IS due.container OR due.container IS NULL)
              AND earlier.position < due.position AND earlier.delivered_at_ms IS NULL
              AND earlier.given_up_at_ms IS NULL AND earlier.refused = 0)
        ORDER BY position LIMIT :limit`,

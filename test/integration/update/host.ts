@@ -16,6 +16,8 @@ export interface Host {
   messages(): Promise<NtfyMessage[]>;
   /** Replaces the configuration: these lines follow the lab's own. */
   configure(extra: string): void;
+  /** Another ntfy server than the lab's. */
+  useNtfy(url: string): void;
 }
 
 /** A host that uses every part of the lab; `extra` is YAML at the top level. */
@@ -24,6 +26,8 @@ export function hostOn(lab: Lab, extra = ""): Host {
   const config = join(lab.folder("config"), "pratique.yaml");
   const topic = "container-updates-lab";
   const configure = (lines: string) => writeFileSync(config, yamlFor(lab, state, topic, lines));
+  const useNtfy = (url: string) =>
+    writeFileSync(config, yamlFor(lab, state, topic, extra).replace(lab.ntfy.url, url));
   configure(extra);
   const pratique = (...words: string[]) => lab.pratique(words, { config, timeoutMs: 300_000 });
   return {
@@ -31,6 +35,7 @@ export function hostOn(lab: Lab, extra = ""): Host {
     state,
     topic,
     configure,
+    useNtfy,
     pratique,
     run: async (...words) => {
       const { stdout, stderr, code } = await pratique(...words, "--json");

@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { test } from "node:test";
 import { healthyAfter, web } from "../../lab/behaviours.ts";
-import type { Lab } from "../../lab/lab-types.ts";
+import type { ImageSpec, Lab } from "../../lab/lab-types.ts";
 import { openLab } from "../../lab/open-lab.ts";
 import { pollUntil } from "../../lab/poll-until.ts";
-import { type Host, hostOn, runningImage } from "./host.ts";
+import { PROGRAM_PATH, programMounts } from "../../lab/service-programs.ts";
+import { hostOn, runningImage } from "./host.ts";
 
 const run = ["run", "--detach", "--restart", "unless-stopped"];
 
@@ -16,15 +17,18 @@ async function startWeb(lab: Lab, name = "web"): Promise<void> {
 
 test("an unreachable ntfy fails no update, and the messages arrive in order when it returns (I6)", async () => {
   await using lab = await openLab();
-  const host = hostOn(lab, "notify-wait-is-short: false\n".slice(0, 0));
+  const host = hostOn(lab);
   await startWeb(lab);
   const candidate = await lab.image("web:latest", web("two"));
   await lab.ntfy.stop();
 
   // It stays up to five minutes for the outbox; a person need not wait for that.
   const child = lab.startPratique(["weekly"], { config: host.config });
-  await pollUntil(async () => (await runningImage(lab, "web")) === candidate.imageId);
-  await pollUntil(async () => (await lab.pratique(["history", "--json"], { config: host.config })).stdout.includes('"updated"'));
+  await pollUntil("the update is in the history", 60_000, async () => {
+    const { stdout } = await host.pratique("history", "--json");
+    return stdout.includes('"updated"') ? true : undefined;
+  });
+  assert.equal(await runningImage(lab, "web"), candidate.imageId);
   child.kill("SIGINT");
   const [code] = await once(child, "exit");
 
@@ -44,7 +48,7 @@ test("a second run at the same time ends with exit 5 and says who holds the lock
   const candidate = await lab.image("web:latest", healthyAfter(6, "two"));
 
   const first = lab.startPratique(["update", "web"], { config: host.config });
-  await pollUntil(async () => (await runningImage(lab, "web").catch(() => "")) === candidate.imageId);
+  await untilRuns(lab, "web", candidate.imageId);
   const second = await host.pratique("update", "web");
   const retry = await host.pratique("retry");
   const patient = await host.pratique("retry", "--wait", "2m");
@@ -68,9 +72,7 @@ for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
     await lab.image("web-b:latest", healthyAfter(3, "b two"));
 
     const child = lab.startPratique(["weekly"], { config: host.config });
-    await pollUntil(
-      async () => (await runningImage(lab, "web-a").catch(() => "")) === candidate.imageId,
-    );
+    await untilRuns(lab, "web-a", candidate.imageId);
     child.kill(signal);
     await once(child, "exit");
 
@@ -88,18 +90,50 @@ for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
   });
 }
 
-test("ntfy's own update is told by the new ntfy", { skip: false }, async () => {
+test("ntfy's own update is told on ntfy, and a broken one is rolled back and told after that", async () => {
   await using lab = await openLab();
-  await startNtfyContainer(lab);
-  const host = hostOn(lab).configure;
-  void host;
+  const image = (label: string, command: readonly string[]): ImageSpec => ({
+    cmd: command,
+    exposedPorts: ["80/tcp"],
+    env: { PATH: PROGRAM_PATH },
+    labels: { version: label },
+  });
+  const serve = "ntfy serve --config /dev/null --listen-http :80 --cache-file /cache/cache.db";
+  await lab.image("ntfy:latest", image("one", serve.split(" ")));
+  const mounts = [...programMounts(process.execPath), "--volume", "cache:/cache"];
+  await lab.docker([...run, "--name", "ntfy", ...mounts, "127.0.0.1:5000/ntfy:latest"]);
+  const host = hostOn(lab);
+  host.useNtfy("http://ntfy:80");
+
+  const good = await lab.image("ntfy:latest", image("two", serve.split(" ")));
+  const updated = await host.pratique("weekly");
+  assert.equal(updated.code, 0, updated.stderr);
+  assert.equal(await runningImage(lab, "ntfy"), good.imageId);
+  await lab.image("ntfy:latest", image("broken", ["false"]));
+  const broken = await host.pratique("weekly");
+  assert.equal(broken.code, 1, broken.stderr);
+  assert.equal(await runningImage(lab, "ntfy"), good.imageId);
+
+  const script = `wget -q -O - 'http://127.0.0.1/${host.topic}/json?poll=1'`;
+  const { stdout } = await lab.docker(["exec", "ntfy", "/bin/sh", "-c", script]);
+  const bodies = stdout.split("\n").map((line) => String(JSON.parse(line).message));
+  const starts = bodies.map((body) => body.split(" - ")[0]);
+  assert.deepEqual(starts, ["updated", "done", "rolling back", "failed", "done"]);
 });
 
-async function startNtfyContainer(_lab: Lab): Promise<void> {}
-
-async function assertHealthy(lab: Lab, container: string): Promise<void> {
-  const { stdout } = await lab.docker(["inspect", "--format", "{{.State.Health.Status}}", container]);
-  assert.equal(stdout, "healthy", container);
+/** Its deployment is in hand then. */
+async function untilRuns(lab: Lab, container: string, imageId: string): Promise<void> {
+  await pollUntil(`${container} runs the candidate`, 60_000, async () =>
+    (await runningImage(lab, container)) === imageId ? true : undefined,
+  );
 }
 
-export type { Host };
+async function assertHealthy(lab: Lab, container: string): Promise<void> {
+  const { stdout } = await lab.docker([
+    "inspect",
+    "--format",
+    "{{.State.Health.Status}}",
+    container,
+  ]);
+  assert.equal(stdout, "healthy", container);
+}
