@@ -8,12 +8,28 @@ async function main(words: readonly string[]): Promise<ExitCode> {
   const { invocation, globals } = parseInvocation(words, COMMANDS, readVersion);
   const output = openOutput(globals);
   const secrets = new Set<string>();
+  reportWhatNobodyCatches(output, secrets);
   try {
     return await carryOut(invocation, globals, output, secrets);
   } catch (error) {
     const { reportError } = await import("./cli/render/error.ts");
     return reportError(error, output, secrets);
   }
+}
+
+/** Node's code for a program that waits for what can no longer happen. */
+const NODE_UNSETTLED = 13;
+
+/** An error in a callback ends the process at once: the journal knows what was in hand. */
+function reportWhatNobodyCatches(output: Output, secrets: ReadonlySet<string>): void {
+  process.on("uncaughtException", async (error) => {
+    const { reportError } = await import("./cli/render/error.ts");
+    reportError(error, output, secrets);
+    process.exit(EXIT.bug);
+  });
+  process.on("exit", (code) => {
+    if (code === NODE_UNSETTLED) process.exitCode = EXIT.bug;
+  });
 }
 
 async function carryOut(

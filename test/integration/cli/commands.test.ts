@@ -109,3 +109,15 @@ test("a reader that goes away is no failure", async () => {
   assert.equal(complaints, "");
   assert.equal(exitCode, 0);
 });
+
+test("an error that nobody catches is a bug report with exit code 70", async () => {
+  using config = temporaryConfig();
+  const thrower =
+    'process.once("beforeExit", () => { throw new TypeError("lost in a callback"); })';
+  const { exitCode, stderr } = await runCli(["queue", "list", "--config", config.path], {
+    environment: { NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(thrower)}` },
+  });
+  assert.equal(exitCode, 70, stderr);
+  assert.match(stderr, /^pratique: TypeError: lost in a callback$/m);
+  assert.match(stderr, /^Next: /m);
+});
