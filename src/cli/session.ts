@@ -125,10 +125,19 @@ function openParseCache({ PRATIQUE_CACHE }: NodeJS.ProcessEnv): ParseCacheStore 
         files.writeFileSync(temporary, content, { mode: 0o600 });
         files.renameSync(temporary, path);
       } catch {
-        files.rmSync(temporary, { force: true });
+        // No such folder, no permission, no space: the next start parses again.
+        removeIfThere(temporary);
       }
     },
   };
+}
+
+function removeIfThere(path: string): void {
+  try {
+    process.getBuiltinModule("node:fs").unlinkSync(path);
+  } catch {
+    // It was not there, or cannot be reached.
+  }
 }
 
 /** The fault tests end the process at a journal commit: their preload script leaves a hook here. */

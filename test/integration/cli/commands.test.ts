@@ -99,6 +99,7 @@ test("a reader that goes away is no failure", async () => {
   using config = temporaryConfig();
   const child = spawn(LAUNCHER, ["config", "schema", "--config", config.path], {
     stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, PRATIQUE_CACHE: config.folder },
   });
   child.stdout.destroy();
   let complaints = "";

@@ -1,6 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: it is the configuration's own syntax
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
 import { runCli, temporaryConfig } from "./run-cli.ts";
@@ -92,4 +92,23 @@ test("config schema is a JSON schema that describes every key and refuses unknow
   visit(schema, "");
   visit(schema.properties.services.anyOf[0].additionalProperties, "services.<name>.");
   assert.deepEqual(undescribed, []);
+});
+
+test("the parsed configuration is kept for the next start, for this user only, without secrets", async () => {
+  using config = temporaryConfig();
+  const environment = { PRATIQUE_CACHE: join(config.folder, "cache") };
+  const kept = join(config.folder, "cache", "config.json");
+  const check = async () =>
+    await runCli(["config", "check", "--config", config.path], { environment });
+  assert.equal((await check()).exitCode, 0);
+  assert.equal(statSync(kept).mode & 0o777, 0o600);
+  assert.equal((await check()).exitCode, 0);
+
+  writeFileSync(config.path, "host: test\nhots: x\n");
+  const changed = await check();
+  assert.equal(changed.exitCode, 2, "an edit counts at once");
+  writeFileSync(kept, "torn");
+  writeFileSync(config.path, "host: test\nscanner: { server: http://t, token: inline-s3cret }\n");
+  assert.equal((await check()).exitCode, 0);
+  assert.ok(existsSync(kept) && !readFileSync(kept, "utf8").includes("s3cret"));
 });

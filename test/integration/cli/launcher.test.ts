@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } fr
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import test from "node:test";
-import { LAUNCHER, runCli } from "./run-cli.ts";
+import { LAUNCHER, runCli, temporaryConfig } from "./run-cli.ts";
 
 const CHECKOUT = dirname(dirname(LAUNCHER));
 
@@ -37,10 +37,16 @@ test("the launcher is found on PATH and by a bare name", async () => {
 });
 
 test("an unwritable cache folder is no failure", async () => {
-  const environment = { XDG_CACHE_HOME: "/dev/null/nowhere" };
-  const { exitCode, stderr } = await runCli(["--version"], { environment });
-  assert.equal(exitCode, 0);
-  assert.equal(stderr, "");
+  using config = temporaryConfig();
+  for (const environment of [
+    { PRATIQUE_CACHE: "/dev/null/nowhere" },
+    { PRATIQUE_CACHE: "", XDG_CACHE_HOME: "/dev/null/nowhere" },
+  ]) {
+    const words = ["config", "check", "--config", config.path];
+    const { exitCode, stderr } = await runCli(words, { environment });
+    assert.equal(exitCode, 0);
+    assert.equal(stderr, "");
+  }
 });
 
 test("a node that is too old, or none, is said with what to do", async () => {

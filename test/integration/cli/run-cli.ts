@@ -7,6 +7,11 @@ import { text } from "node:stream/consumers";
 
 const LAUNCHER = join(import.meta.dirname, "../../../bin/pratique");
 
+/** The compiled code and configurations of one test process, removed with it. */
+const CACHE = join(tmpdir(), `pratique-cli-cache-${process.pid}`);
+
+process.on("exit", () => rmSync(CACHE, { recursive: true, force: true }));
+
 /** Far more than any of these commands takes; a hang must not hang the tests. */
 const TIMEOUT_MS = 60_000;
 
@@ -29,7 +34,12 @@ export async function runCli(
   const [program = LAUNCHER, ...first] = options.launcher ?? [LAUNCHER];
   const child = spawn(program, [...first, ...words], {
     cwd: options.workingFolder ?? tmpdir(),
-    env: { PATH: process.env.PATH, HOME: tmpdir(), ...options.environment },
+    env: {
+      PATH: process.env.PATH,
+      HOME: tmpdir(),
+      PRATIQUE_CACHE: CACHE,
+      ...options.environment,
+    },
     stdio: ["ignore", "pipe", "pipe"],
     timeout: TIMEOUT_MS,
   });
