@@ -1,6 +1,7 @@
-import { groupByReference } from "../policy/groups.ts";
+import { groupByReference, type NamespaceUser, namespaceDependents } from "../policy/groups.ts";
 import type { ResolveResult } from "../ports.ts";
 import { isQuarantined } from "../state/quarantine.ts";
+import type { State } from "../state/state.ts";
 import type { Digest } from "../values/digest.ts";
 import { referenceKey } from "../values/image-reference.ts";
 import type { RunContext } from "./context.ts";
@@ -39,27 +40,9 @@ export async function discover(
   const groups: Group[] = [];
   for (const sharing of groupByReference(members)) {
     const answer = answers.get(referenceKey(sharing[0].reference));
-    if (answer?.kind !== "resolved") {
-      const why = answer === undefined ? "not asked" : registryFailureText(answer);
-      reports.push(
-        ...sharing.map((m) => settledReport(m, { kind: "held", reason: "registry", why }, null)),
-      );
-      continue;
-    }
-    const { digest } = answer;
-    const isCurrent = (member: Member) => member.runningDigests.includes(digest);
-    const current = sharing.filter(isCurrent);
-    reports.push(...current.map((member) => settledReport(member, { kind: "up-to-date" }, digest)));
-    const [first, ...others] = sharing.filter((member) => !isCurrent(member));
-    if (first === undefined) continue;
-    const group: Group = {
-      reference: first.reference,
-      candidate: digest,
-      members: [first, ...others],
-    };
-    const hold = whyGroupWaits(group, context);
-    if (hold === null) groups.push(group);
-    else reports.push(...hold);
+    const found = answer === undefined ? null : judgeGroup(sharing, answer, items, context);
+    if (found?.group != null) groups.push(found.group);
+    reports.push(...(found?.reports ?? []));
   }
   const failures = [...answers.values()].filter(({ kind }) => kind !== "resolved");
   const isRegistryMissing =
@@ -67,6 +50,31 @@ export async function discover(
     failures.length === answers.size &&
     failures.every(({ kind }) => kind === "unreachable");
   return { groups, reports, isRegistryMissing };
+}
+
+/** What the registry's answer means for the containers that share the reference. */
+function judgeGroup(
+  sharing: readonly Member[],
+  answer: ResolveResult,
+  items: readonly InventoryItem[],
+  context: RunContext,
+): { group: Group | null; reports: ContainerReport[] } {
+  if (answer.kind !== "resolved") {
+    const held: Outcome = { kind: "held", reason: "registry", why: registryFailureText(answer) };
+    return { group: null, reports: sharing.map((member) => settledReport(member, held, null)) };
+  }
+  const { digest } = answer;
+  const isCurrent = (member: Member) => member.runningDigests.includes(digest);
+  const current = sharing
+    .filter(isCurrent)
+    .map((member) => settledReport(member, { kind: "up-to-date" }, digest));
+  const [first, ...others] = sharing.filter((member) => !isCurrent(member));
+  if (first === undefined) return { group: null, reports: current };
+  const { reference } = first;
+  const group: Group = { reference, candidate: digest, members: [first, ...others] };
+  const waiting = whyGroupWaits(group, items, context);
+  if (waiting === null) return { group, reports: current };
+  return { group: null, reports: [...current, ...waiting] };
 }
 
 /** The report of a container for which nothing was begun. */
@@ -136,24 +144,44 @@ export function toMember(item: InventoryItem, context: RunContext): Member | nul
   };
 }
 
-/** One held member holds the group. */
-function whyGroupWaits(group: Group, { state }: RunContext): ContainerReport[] | null {
-  const { members, candidate } = group;
-  const notify = members.find(({ mode }) => mode === "notify");
-  const quarantined = members.find(({ container }) => isQuarantined(state, container, candidate));
-  const cause = quarantined ?? notify;
+/** One member that waits makes the group wait. Null where it may go on. */
+function whyGroupWaits(
+  { members, candidate, reference }: Group,
+  items: readonly InventoryItem[],
+  { state }: RunContext,
+): ContainerReport[] | null {
+  const causes = members
+    .map((member) => ({ member, outcome: whyMemberWaits(member, candidate, items, state) }))
+    .filter(({ outcome }) => outcome !== null);
+  const cause = causes[0];
   if (cause === undefined) return null;
-  return members.map((member) => settledReport(member, outcomeFor(member), candidate));
+  const why = `shares ${reference.text} with ${cause.member.container}, which waits`;
+  return members.map((member) => {
+    const own = causes.find((each) => each.member === member)?.outcome;
+    return settledReport(member, own ?? { kind: "held", reason: "group", why }, candidate);
+  });
+}
 
-  function outcomeFor(member: Member): Outcome {
-    if (member !== cause) {
-      const why = `shares ${group.reference.text} with ${cause?.container}, which waits`;
-      return { kind: "held", reason: "group", why };
-    }
-    if (cause === quarantined) {
-      const why = `This digest failed here before; \`pratique queue approve ${member.container} --reason …\` lets it be tried again.`;
-      return { kind: "held", reason: "quarantined", why };
-    }
-    return { kind: "available" };
+function whyMemberWaits(
+  { container, mode }: Member,
+  candidate: Digest,
+  items: readonly InventoryItem[],
+  state: State,
+): Outcome | null {
+  if (isQuarantined(state, container, candidate)) {
+    const why = `This digest failed here before; \`pratique queue approve ${container} --reason …\` lets it be tried again.`;
+    return { kind: "held", reason: "quarantined", why };
   }
+  const dependents = namespaceDependents(items.map(toNamespaceUser)).get(container) ?? [];
+  if (dependents.length > 0) {
+    const why = `${dependents.join(", ")} live in its network, PID or IPC namespace and would be cut off: pratique does not recreate them with it yet. Update them together by hand.`;
+    return { kind: "held", reason: "unsupported", why };
+  }
+  return mode === "notify" ? { kind: "available" } : null;
+}
+
+function toNamespaceUser({ container, inspect }: InventoryItem): NamespaceUser {
+  const { NetworkMode, PidMode, IpcMode } = inspect.HostConfig;
+  const modes = [NetworkMode, PidMode, IpcMode].filter((mode) => typeof mode === "string");
+  return { id: inspect.Id, name: container, modes };
 }

@@ -1,7 +1,7 @@
 import pLimit from "p-limit";
 import { CONTAINER_UNKNOWN } from "../errors.ts";
 import { keepCandidatesOf } from "../state/candidates.ts";
-import { listQueue } from "../state/queue.ts";
+import { listQueue, removeFromQueue } from "../state/queue.ts";
 import { nearest } from "../values/nearest.ts";
 import { carryOut } from "./carry-out.ts";
 import type { RunContext } from "./context.ts";
@@ -34,11 +34,9 @@ export async function runCycle(request: RunRequest, context: RunContext): Promis
     const names = wantedNames(request, items, context);
     const found = await discover(items, { names }, context);
     const isRetry = request.kind === "retry";
-    keepCandidatesOf(
-      context.state,
-      items.map(({ container }) => container),
-    );
-    recordSettled(found.reports, runId, context);
+    forgetAbsent(items, context);
+    if (request.dryRun) tellOnly(found.reports, context);
+    else recordSettled(found.reports, runId, context);
     if (request.kind === "check") return checked(found, runId, context);
 
     const prepared = await prepareAll(
@@ -57,6 +55,20 @@ export async function runCycle(request: RunRequest, context: RunContext): Promis
     const isEnvironmentMissing = found.isRegistryMissing || prepared.some(lacksScanner);
     return { containers: reports, isEnvironmentMissing };
   });
+}
+
+/** What is known of containers that are no longer there helps nobody. */
+function forgetAbsent(items: readonly InventoryItem[], { state }: RunContext): void {
+  const present = items.map(({ container }) => container);
+  keepCandidatesOf(state, present);
+  for (const { container } of listQueue(state)) {
+    if (!present.includes(container)) removeFromQueue(state, container);
+  }
+}
+
+/** A dry run shows what it found and keeps none of it: no queue, no message. */
+function tellOnly(reports: readonly ContainerReport[], { progress }: RunContext): void {
+  for (const report of reports) progress({ kind: "report", report });
 }
 
 /** Pull and scan run ahead of the deployments, as many at once as the scanner may have. */
