@@ -8,12 +8,9 @@ import type {
 } from "../../ports.ts";
 import { containerSummary, engineInfo, imageSummary, listIn, objectIn, textOf } from "./answers.ts";
 import type { TlsFiles } from "./connect.ts";
-import { connectNetwork, createContainer } from "./create-container.ts";
-import { diedAt } from "./died-at.ts";
-import { execInContainer } from "./exec.ts";
-import { logTail } from "./logs.ts";
-import { type Credentials, pullImage } from "./pull.ts";
-import { createTransport, engineAnswer, type Transport } from "./transport.ts";
+import { engineAnswer } from "./engine-answer.ts";
+import type { Credentials } from "./pull.ts";
+import { createTransport, type Transport } from "./transport.ts";
 
 export interface EngineOptions {
   /** `unix:///path`, `tcp://host:port`, `ssh://user@host`. */
@@ -40,7 +37,10 @@ const MAX_STOP_SECONDS = 60 * 60;
 const FULL_ID = /^[0-9a-f]{64}$/;
 const SHORT_ID_LENGTH = 12;
 
-/** The Docker Engine over its HTTP API. Nothing is opened before the first call. */
+/**
+ * The Docker Engine over its HTTP API. Nothing is opened before the first call, and what only
+ * updates need is imported when they call it, because `pratique status` pays for every import.
+ */
 export function createEngine(options: EngineOptions): Engine {
   const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
   const transport = createTransport({
@@ -84,8 +84,10 @@ export function createEngine(options: EngineOptions): Engine {
     },
     inspectNetwork: (nameOrId) => lookUp(transport, `/networks/${encodeURIComponent(nameOrId)}`),
     inspectVolume: (name) => lookUp(transport, `/volumes/${encodeURIComponent(name)}`),
-    pull: (reference, digest, pullOptions) =>
-      pullImage(transport, reference, digest, { ...pullOptions, credentials, idleMs }),
+    async pull(reference, digest, pullOptions) {
+      const { pullImage } = await import("./pull.ts");
+      await pullImage(transport, reference, digest, { ...pullOptions, credentials, idleMs });
+    },
     async tagImage(imageId, repository, tag) {
       const path = `/images/${imagePath(imageId)}/tag`;
       await transport.call({ method: "POST", path, query: { repo: repository, tag } });
@@ -96,7 +98,10 @@ export function createEngine(options: EngineOptions): Engine {
       if (status === 404) return "absent";
       return status === 409 ? "in-use" : "removed";
     },
-    createContainer: (name, body, platform) => createContainer(transport, name, body, platform),
+    async createContainer(name, body, platform) {
+      const { createContainer } = await import("./create-container.ts");
+      return await createContainer(transport, name, body, platform);
+    },
     startContainer: (id) => startContainer(transport, id),
     async stopContainer(id, timeoutSeconds) {
       const graceSeconds = timeoutSeconds ?? ownStopSeconds(await inspectContainer(id));
@@ -124,21 +129,30 @@ export function createEngine(options: EngineOptions): Engine {
       const query = { force: force ? "1" : undefined };
       await transport.call({ method: "DELETE", path, query }, [404]);
     },
-    connectNetwork: (network, containerId, endpoint) =>
-      connectNetwork(transport, network, containerId, endpoint),
+    async connectNetwork(network, containerId, endpoint) {
+      const { connectNetwork } = await import("./create-container.ts");
+      await connectNetwork(transport, network, containerId, endpoint);
+    },
     async logTail(id, lines) {
       const container = await inspectContainer(id);
       if (container === null) return [];
       const isTerminal = container.Config.Tty === true;
+      const { logTail } = await import("./logs.ts");
       return await logTail(transport, container.Id, { lines, isTerminal, timeoutMs });
     },
-    exec: (id, command, execOptions) => execInContainer(transport, id, command, execOptions),
+    async exec(id, command, execOptions) {
+      const { execInContainer } = await import("./exec.ts");
+      return await execInContainer(transport, id, command, execOptions);
+    },
     async processes(id) {
       const path = `/containers/${encodeURIComponent(id)}/top`;
       const { body } = await transport.call({ method: "GET", path });
       return commandColumn(objectIn(body));
     },
-    diedAt: (id, sinceMs) => diedAt(transport, id, sinceMs, timeoutMs),
+    async diedAt(id, sinceMs) {
+      const { diedAt } = await import("./died-at.ts");
+      return await diedAt(transport, id, sinceMs, timeoutMs);
+    },
   };
 }
 

@@ -1,6 +1,7 @@
 import { startDeadline } from "./deadline.ts";
+import { engineAnswer } from "./engine-answer.ts";
 import { readFrames } from "./frames.ts";
-import { type Call, engineAnswer, type Transport } from "./transport.ts";
+import type { Call, Transport } from "./transport.ts";
 
 /** What is kept of the end, and how much is read at most to find it. */
 const MAX_KEPT_BYTES = 64 * 1024;

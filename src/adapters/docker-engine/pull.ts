@@ -12,9 +12,10 @@ import type { Digest } from "../../values/digest.ts";
 import { byDigest, familiarName, type ImageReference } from "../../values/image-reference.ts";
 import { isObject, textOf } from "./answers.ts";
 import { startDeadline } from "./deadline.ts";
+import { engineAnswer } from "./engine-answer.ts";
 import { readJsonLines } from "./json-lines.ts";
 import { platformText } from "./platform-text.ts";
-import { type Call, engineAnswer, type Transport } from "./transport.ts";
+import type { Call, Transport } from "./transport.ts";
 
 export type RegistryLogin = { username: string; password: string } | { identitytoken: string };
 

@@ -1,7 +1,6 @@
 import type { Agent, IncomingHttpHeaders, IncomingMessage, RequestOptions } from "node:http";
 import type { Duplex, Readable } from "node:stream";
 import {
-  ENGINE_FAILED,
   ENGINE_REFUSED,
   ENGINE_TIMEOUT,
   ENGINE_TOO_OLD,
@@ -13,7 +12,7 @@ import { apiAtLeast, lowerApi, MINIMUM_API, OWN_API } from "./api-version.ts";
 import { type Connect, prepareConnect, type TlsFiles } from "./connect.ts";
 import { type Deadline, startDeadline } from "./deadline.ts";
 import { parseEndpoint } from "./endpoint.ts";
-import { proxySettingFor } from "./proxy-setting.ts";
+import { describe, failureOf } from "./engine-answer.ts";
 
 export interface TransportOptions {
   endpoint: string;
@@ -56,7 +55,6 @@ export interface Transport {
 
 /** Inspect answers and lists of big hosts are a few MiB. */
 const MAX_ANSWER_BYTES = 128 * 1024 * 1024;
-const MAX_MESSAGE_LENGTH = 500;
 /** Parallel reads; the rest wait for a free connection. */
 const MAX_CONNECTIONS = 8;
 
@@ -255,48 +253,6 @@ async function askVersion(
   const { headers } = await get(path);
   const version = headers["api-version"];
   return typeof version === "string" && /^[0-9]+\.[0-9]+$/.test(version) ? version : null;
-}
-
-/** Names the failed call: method and path without query, so that no value stands in it. */
-function describe(call: Call): string {
-  return `${call.method} ${call.path}`;
-}
-
-function failureOf(call: Call, answer: Answer): OperatorError {
-  const message = messageIn(answer);
-  // A socket proxy refuses with a page of its own; the engine itself always answers with JSON.
-  if (message === null && (answer.status === 403 || answer.status === 405)) {
-    return ENGINE_REFUSED(describe(call), proxySettingFor(call.method, call.path));
-  }
-  const text = message ?? `an answer without a message`;
-  const cause = new EngineAnswer(answer.status, text);
-  return ENGINE_FAILED.because(cause, describe(call), answer.status, text);
-}
-
-/** What the engine said, as the cause of an ENGINE_FAILED: status and its own message. */
-export class EngineAnswer extends Error {
-  readonly status: number;
-
-  constructor(status: number, message: string) {
-    super(message);
-    this.name = "EngineAnswer";
-    this.status = status;
-  }
-}
-
-/** The engine's own answer behind an error; null where the error is something else. */
-export function engineAnswer(error: unknown): EngineAnswer | null {
-  return error instanceof OperatorError && error.cause instanceof EngineAnswer ? error.cause : null;
-}
-
-function messageIn(answer: Answer): string | null {
-  try {
-    const parsed: unknown = JSON.parse(answer.body.toString("utf8"));
-    if (typeof parsed !== "object" || parsed === null || !("message" in parsed)) return null;
-    return String(parsed.message).trim().slice(0, MAX_MESSAGE_LENGTH);
-  } catch {
-    return null;
-  }
 }
 
 function queryText(query: Readonly<Record<string, string | undefined>>): string {
