@@ -47,5 +47,7 @@ export async function removeIfUnused(imageId: string, engine: Engine): Promise<b
     (container) => container.imageId === imageId,
   );
   if (users.length > 0) return false;
+  // What several repositories know by digest goes only name by name.
+  for (const name of image.RepoDigests ?? []) await engine.removeImage(name);
   return (await engine.removeImage(imageId)) !== "in-use";
 }
