@@ -1,0 +1,102 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { exitsAtOnce, neverHealthy, web } from "../../lab/behaviours.ts";
+import type { Lab } from "../../lab/lab-types.ts";
+import { openLab } from "../../lab/open-lab.ts";
+import {
+  backupsOf,
+  composeUp,
+  containerId,
+  hostOn,
+  imageOf,
+  messagesAbout,
+  outcomesOf,
+  publishedQueue,
+  runContainer,
+  runningImage,
+} from "./host.ts";
+
+const REGISTRY = "127.0.0.1:5000";
+const PLAIN = ["exits", "probed-by-exec", "probed-by-http"];
+const ALL = [...PLAIN, "ill"];
+const SERVICES = `services:
+  probed-by-http:
+    http: { url: "http://probed-by-http/", contains: well }
+    timeout: 4s
+  probed-by-exec:
+    exec: [grep, -q, well, /www/index.html]
+    timeout: 4s
+`;
+
+test("a candidate that fails goes, and what ran before runs again (I8)", async (t) => {
+  await using lab = await openLab();
+  const host = hostOn(lab, SERVICES);
+  for (const name of ALL) await lab.image(`${name}:latest`, web("well one"));
+  const yaml = `services:\n  app:\n    container_name: ill\n    image: ${REGISTRY}/ill:latest\n`;
+  const folder = await composeUp(lab, "stack", yaml);
+  for (const name of PLAIN) await runContainer(lab, name, `${REGISTRY}/${name}:latest`);
+  await lab.image("ill:latest", web("well two"));
+  assert.deepEqual(outcomesOf(await host.run("update", "ill")), { ill: "updated" });
+  const formerImages = new Map<string, string>();
+  const formerIds = new Map<string, string>();
+  for (const name of ALL) {
+    formerImages.set(name, await runningImage(lab, name));
+    formerIds.set(name, await containerId(lab, name));
+  }
+  const goodBackups = await backupsOf(lab, "ill");
+  assert.equal(goodBackups.length, 1);
+
+  await t.test("whatever its failure is, the former image is back and healthy", async () => {
+    const candidates = {
+      exits: await lab.image("exits:latest", exitsAtOnce(3)),
+      ill: await lab.image("ill:latest", neverHealthy("well three")),
+      "probed-by-exec": await lab.image("probed-by-exec:latest", web("broken")),
+      "probed-by-http": await lab.image("probed-by-http:latest", web("broken")),
+    };
+    const report = await host.run("weekly");
+    assert.equal(report.exitCode, 1);
+    for (const [name, candidate] of Object.entries(candidates)) {
+      assert.equal(outcomesOf(report)[name], "rolled-back", name);
+      assert.equal(await runningImage(lab, name), formerImages.get(name));
+      assert.equal(await stateOf(lab, name), "running healthy");
+      assert.equal(await imageOf(lab, `${REGISTRY}/${name}:latest`), formerImages.get(name));
+      assert.equal(await imageOf(lab, candidate.imageId), "", `${name}: the candidate is gone`);
+    }
+    for (const name of PLAIN) {
+      assert.equal(await containerId(lab, name), formerIds.get(name), "the same container is back");
+      assert.deepEqual(await backupsOf(lab, name), []);
+    }
+    assert.deepEqual(await backupsOf(lab, "ill"), goodBackups);
+  });
+
+  await t.test("compose recreates nothing after the roll back (I10)", async () => {
+    const before = await containerId(lab, "ill");
+    await lab.compose(folder, ["up", "--detach"]);
+    assert.equal(await containerId(lab, "ill"), before);
+  });
+
+  await t.test("the roll back and its outcome are told, with the evidence", async () => {
+    const evidence: Record<string, RegExp> = {
+      exits: /exited with code 3/,
+      ill: /HEALTHCHECK.*not well/s,
+      "probed-by-exec": /exec grep -q well .*exit code 1/,
+      "probed-by-http": /GET http:\/\/probed-by-http\/.*does not contain "well"/,
+    };
+    for (const [name, expected] of Object.entries(evidence)) {
+      const [triggered, failed] = (await messagesAbout(host, name)).slice(-2);
+      assert.equal(triggered?.priority, 4);
+      assert.match(triggered?.message ?? "", /^rolling back - verify failed/);
+      assert.equal(failed?.priority, 5);
+      assert.match(failed?.message ?? "", /^failed - in verify; rolled back/);
+      assert.match(failed?.message ?? "", expected);
+      const entry = publishedQueue(host).get(name);
+      assert.equal(entry?.reason, "failed");
+      assert.equal(entry?.detail, "verify");
+    }
+  });
+});
+
+async function stateOf(lab: Lab, container: string): Promise<string> {
+  const format = "{{.State.Status}} {{.State.Health.Status}}";
+  return (await lab.docker(["inspect", "--format", format, container])).stdout;
+}
