@@ -4,11 +4,12 @@ const CHARACTER_WIDTH = 8.4;
 const LINE_HEIGHT = 19;
 const FONT_SIZE = 14;
 const PADDING = 16;
+const FONTS = "ui-monospace, 'SF Mono', Menlo, Consolas, 'DejaVu Sans Mono', monospace";
 
 /** Follows the reader's colour scheme, also as an `<img>`. */
 const CSS = `
   .paper { fill: #ffffff; stroke: #d0d7de; }
-  text { font: ${FONT_SIZE}px ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; fill: #1f2328; white-space: pre; }
+  text { fill: #1f2328; }
   .bold { font-weight: 600; }
   .dim { fill: #656d76; }
   .red { fill: #b91c1c; }
@@ -39,27 +40,32 @@ export function terminalSvg(
 <title>${escapeXml(title)}</title>
 <style>${CSS}</style>
 <rect class="paper" x="0.5" y="0.5" width="${width - 1}" height="${height - 1}" rx="8"/>
+<g font-family="${FONTS}" font-size="${FONT_SIZE}">
 ${rows.filter((text) => text !== "").join("\n")}
+</g>
 </svg>
 `;
 }
 
-/** Every span has its own place, so that columns stand in line whatever the reader's font is. */
+/** Every word group has its own place, so that columns stand in line whatever the font is. */
 function row(line: readonly Span[], y: number): string {
   let column = 0;
   const parts: string[] = [];
   for (const { text, styles } of line) {
-    const x = PADDING + column * CHARACTER_WIDTH;
-    column += [...text].length;
-    if (text.trim() === "") continue;
-    const shown = text.trimEnd();
-    const length = ([...shown].length * CHARACTER_WIDTH).toFixed(1);
-    const look = styles.length === 0 ? "" : ` class="${styles.join(" ")}"`;
-    parts.push(
-      `<text x="${x.toFixed(1)}" y="${y}" textLength="${length}" lengthAdjust="spacingAndGlyphs" xml:space="preserve"${look}>${escapeXml(shown)}</text>`,
-    );
+    for (const [, gap = "", words = ""] of text.matchAll(/( *)((?:[^ ]| (?=[^ ]))*)/g)) {
+      column += gap.length;
+      if (words !== "") parts.push(place(words, styles, column, y));
+      column += [...words].length;
+    }
   }
   return parts.join("");
+}
+
+function place(words: string, styles: readonly string[], column: number, y: number): string {
+  const x = (PADDING + column * CHARACTER_WIDTH).toFixed(1);
+  const length = ([...words].length * CHARACTER_WIDTH).toFixed(1);
+  const look = styles.length === 0 ? "" : ` class="${styles.join(" ")}"`;
+  return `<text x="${x}" y="${y}" textLength="${length}"${look}>${escapeXml(words)}</text>`;
 }
 
 function escapeXml(text: string): string {
