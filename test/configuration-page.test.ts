@@ -65,18 +65,24 @@ function presetOf({ type, default: preset }: SchemaNode): string {
   return `\`${typeof preset === "string" ? preset : JSON.stringify(preset)}\``;
 }
 
+const HEADERS = ["key", "value", "default", "meaning"];
+
 function tableOf({ path, description, rows }: Section): string[] {
-  const inCell = (text: string) => text.replace(/\|/g, "\\|");
+  const cells = rows.map(({ key, kind, preset, description: meaning }) =>
+    [key, kind, preset, meaning].map((text) => text.replace(/\|/g, "\\|")),
+  );
+  const widths = HEADERS.map((header, column) =>
+    Math.max(header.length, ...cells.map((line) => line[column]?.length ?? 0)),
+  );
+  const line = (texts: readonly string[]) =>
+    `| ${texts.map((text, column) => text.padEnd(widths[column] ?? 0)).join(" | ")} |`;
   return [
     path === "" ? "### The file itself" : `### ${path}`,
     "",
     ...(description === "" ? [] : [description, ""]),
-    "| key | value | default | meaning |",
-    "| --- | --- | --- | --- |",
-    ...rows.map(
-      ({ key, kind, preset, description: meaning }) =>
-        `| ${key} | ${inCell(kind)} | ${inCell(preset)} | ${inCell(meaning)} |`,
-    ),
+    line(HEADERS),
+    line(widths.map((width) => "-".repeat(width))),
+    ...cells.map(line),
     "",
   ];
 }

@@ -2,6 +2,7 @@
  * The normalised configuration: every default filled in, durations in milliseconds, secrets
  * wrapped, relative paths made absolute. `loadConfig` is the only maker.
  */
+import type { GatePolicy } from "../policy/gate.ts";
 import type { Secret } from "../values/secret.ts";
 import type { CheckName, EventName, Weekday } from "./names.ts";
 
@@ -56,17 +57,8 @@ export interface ScannerConfig {
   parallel: number;
 }
 
-export type Treatment = "block" | "warn" | "log";
-
-export interface GateConfig {
-  mode: "strict" | "no-new-risk";
-  critical: Treatment;
-  high: Treatment;
-  medium: Treatment;
-  low: Treatment;
-  unknown: Treatment;
-  unfixed: "same" | "warn" | "log";
-  unscannable: "hold" | "allow";
+export interface GateConfig extends GatePolicy {
+  /** The general one; a service or a label may raise it. */
   cooldownMs: number;
 }
 

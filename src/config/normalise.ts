@@ -21,7 +21,8 @@ export interface NormaliseContext {
 /** Makes the `Config` of a file that the schema accepts. */
 export function normalise(parsed: ParsedConfig, context: NormaliseContext): Config {
   const folder = dirname(context.file);
-  const { gate, scanner, backups, schedule, retention } = parsed;
+  const { scanner, backups, schedule, retention } = parsed;
+  const { cooldown, ...gatePolicy } = parsed.gate;
   return {
     host: parsed.host,
     engine: normaliseEngine(parsed.engine, context),
@@ -36,17 +37,7 @@ export function normalise(parsed: ParsedConfig, context: NormaliseContext): Conf
       maxDatabaseAgeMs: scanner.maxDatabaseAge === "off" ? null : scanner.maxDatabaseAge,
       parallel: scanner.parallel,
     },
-    gate: {
-      mode: gate.mode,
-      critical: gate.critical,
-      high: gate.high,
-      medium: gate.medium,
-      low: gate.low,
-      unknown: gate.unknown,
-      unfixed: gate.unfixed,
-      unscannable: gate.unscannable,
-      cooldownMs: gate.cooldown,
-    },
+    gate: { ...gatePolicy, cooldownMs: cooldown },
     retry: parsed.retry,
     notify: {
       ntfy: parsed.notify.ntfy,
