@@ -80,6 +80,8 @@ export interface DumpFiles {
   /** A file or a whole folder; absent is fine. */
   remove(path: string): Promise<void>;
   makeFolder(path: string): Promise<void>;
+  /** Publishes a small file: a reader sees all of it or none. */
+  write(path: string, text: string): Promise<void>;
   renameFolder(from: string, to: string): Promise<void>;
 }
 
@@ -243,8 +245,12 @@ export interface ExecOptions {
   user?: string;
   /** `NAME=value`; never logged. */
   env?: readonly string[];
+  /** Read to its end, or destroyed when the command ends first. */
   stdin?: Readable;
-  /** Where standard output goes instead of into the result (dumps). */
+  /**
+   * Where standard output goes instead of into the result (dumps). It is ended when the command
+   * is over, whatever its exit code, and destroyed when the command could not be followed.
+   */
   stdout?: Writable;
   signal?: AbortSignal;
 }
@@ -262,13 +268,18 @@ export interface Engine {
   listImages(): Promise<ImageSummary[]>;
   inspectNetwork(nameOrId: string): Promise<JsonObject | null>;
   inspectVolume(name: string): Promise<JsonObject | null>;
-  /** Pulls `repo@digest`; an error inside the stream is an error of the pull. */
+  /**
+   * Pulls `repo@digest`; an error inside the stream is an error of the pull: PULL_UNAUTHORISED,
+   * PULL_NOT_FOUND, PULL_RATE_LIMITED, PULL_NO_SPACE, PULL_CUT_OFF, else PULL_FAILED.
+   */
   pull(reference: ImageReference, digest: Digest, options: PullOptions): Promise<void>;
   /** Points `repository:tag` at the image. */
   tagImage(imageId: string, repository: string, tag: string): Promise<void>;
   /** Untags (a tag) or deletes (an id). In use or absent are answers, not errors. */
   removeImage(tagOrId: string): Promise<"removed" | "in-use" | "absent">;
+  /** One body for every API version, all networks in NetworkingConfig. Gives the id. */
   createContainer(name: string, body: JsonObject, platform: Platform | null): Promise<string>;
+  /** Running is fine. PORT_TAKEN where a published port is another's. */
   startContainer(id: string): Promise<void>;
   /** Own signal and timeout of the container unless `timeoutSeconds` is given. Stopped is fine. */
   stopContainer(id: string, timeoutSeconds?: number): Promise<void>;
@@ -279,6 +290,10 @@ export interface Engine {
   connectNetwork(network: string, containerId: string, endpoint: JsonObject): Promise<void>;
   /** Last lines of stdout and stderr, bounded in bytes. */
   logTail(id: string, lines: number): Promise<string[]>;
+  /**
+   * Runs a command and waits for its exit code. EXEC_TIMEOUT and EXEC_FAILED say whether it is
+   * known to have ended; captured output is bounded (8 MiB, the last 64 KiB of errors).
+   */
   exec(id: string, command: readonly string[], options: ExecOptions): Promise<ExecResult>;
   /** Command lines of the container's processes. */
   processes(id: string): Promise<string[]>;
@@ -318,7 +333,10 @@ export interface Compose {
   dryRun(project: ComposeProject, services: readonly string[]): Promise<DryRun>;
   /** Hash of the service's configuration as the files have it now; null when unreadable. */
   configHash(project: ComposeProject): Promise<string | null>;
-  /** `up -d --no-deps --no-build --pull never` for these services. Marked for `Processes`. */
+  /**
+   * `up -d --no-deps --no-build --pull never` for these services. Marked for `Processes`.
+   * Dependencies that it leaves alone are named too, so that labels and hashes stay.
+   */
   up(
     project: ComposeProject,
     services: readonly string[],
