@@ -1,0 +1,206 @@
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import type { ImageSpec, Lab } from "../../lab/lab-types.ts";
+import { openLab } from "../../lab/open-lab.ts";
+import { findPrograms } from "../../lab/programs.ts";
+import { PROGRAM_PATH, programMounts } from "../../lab/service-programs.ts";
+import {
+  containerId,
+  type Host,
+  hostOn,
+  messagesAbout,
+  outcomesOf,
+  runContainer,
+  runningImage,
+} from "../update/host.ts";
+import { postgresSpec } from "./postgres-container.ts";
+import { type Routes, standIn } from "./stand-in.ts";
+
+const REGISTRY = "127.0.0.1:5000";
+const VIRTUAL = "172.30.0.100";
+
+const CRITICAL = ["beszel", "diun", "keepalived", "pihole", "spendspentspent", "vaultwarden"];
+
+const SERVICES = `
+services:
+  postgres: { check: postgres, databases: [sss], dependents: [spendspentspent] }
+  spendspentspent: { check: spendspentspent, database: sss, timeout: 6s }
+  vaultwarden: { timeout: 6s }
+  beszel: { timeout: 6s }
+  pihole: { dns: { server: "pihole:53", name: pi.hole }, timeout: 6s }
+  keepalived: { virtualAddress: ${VIRTUAL}, state: master, timeout: 20s }
+  diun: { timeout: 6s }
+`;
+
+/** Good and broken images differ by this file only, so each build is another candidate. */
+function build(spec: ImageSpec, number: number): ImageSpec {
+  const env = { PATH: PROGRAM_PATH, ...spec.env };
+  return { ...spec, env, files: { ...spec.files, "/build": `${number}\n` } };
+}
+
+function oneMode(port: number, routes: Routes): ImageSpec {
+  return standIn(port, { only: routes });
+}
+
+const ALIVE = { "GET /alive": { body: '"now"' } };
+
+function pihole(addresses: string): ImageSpec {
+  const resolve = `dnsmasq --no-resolv --no-hosts --user=root --pid-file=/tmp/pid ${addresses}`;
+  const start = `#!/bin/sh\nhttpd -p 80 -h /www\n${resolve}\nwhile :; do sleep 0.2; done\n`;
+  return { files: { "/start": start, "/www/admin/index.html": "Pi-hole" }, cmd: ["/start"] };
+}
+
+function keepalived(address: string): ImageSpec {
+  const config = `vrrp_instance lab {
+  state MASTER
+  interface eth0
+  virtual_router_id 51
+  priority 150
+  virtual_ipaddress { ${address}/24 }
+}
+`;
+  const options = { "/etc/keepalived/keepalived.config-opts": "none\n", "/run/.keep": "" };
+  const cmd = ["keepalived", "--dont-fork", "--log-console", "--vrrp", "--use-file", "/conf"];
+  return { files: { ...options, "/conf": config }, cmd };
+}
+
+/** Answers pages; logs in to PostgreSQL (startup message of protocol 3.0) as this user. */
+function spendspentspent(user: string): ImageSpec {
+  const connect = `
+const { connect } = require("node:net");
+const parameters = Buffer.from(["user", "${user}", "database", "sss", "", ""].join("\\0"));
+const head = Buffer.alloc(8);
+head.writeUInt32BE(head.length + parameters.length, 0);
+head.writeUInt32BE(196608, 4);
+const login = () => {
+  const socket = connect(5432, "postgres", () => socket.write(Buffer.concat([head, parameters])));
+  socket.on("error", () => {}).on("data", () => {}).on("close", () => setTimeout(login, 200));
+};
+login();
+`;
+  const spec = oneMode(9001, { "GET /": { body: "<html>" } });
+  const start = "#!/bin/sh\n/node /connect.js &\nexec /node /server.js\n";
+  return {
+    ...spec,
+    files: { ...spec.files, "/connect.js": connect, "/start": start },
+    cmd: ["/start"],
+  };
+}
+
+function diun(answer: string): ImageSpec {
+  return {
+    files: {
+      "/bin/serve": "#!/bin/sh\nexec sleep 100000\n",
+      "/bin/notif": `#!/bin/sh\necho "${answer}"\n`,
+    },
+    cmd: ["diun", "serve"],
+    env: { DIUN_NOTIF_NTFY_ENDPOINT: "http://messages", TINI_SUBREAPER: "1", PATH: "/bin" },
+  };
+}
+
+/** Each broken in just the way that its special check looks for, with the evidence expected. */
+const KINDS: Record<string, { good: ImageSpec; broken: ImageSpec; why: RegExp }> = {
+  vaultwarden: {
+    good: oneMode(80, { ...ALIVE, "GET /api/config": { body: '{"version":"1"}' } }),
+    broken: oneMode(80, { ...ALIVE, "GET /api/config": { body: "<html>" } }),
+    why: /api\/config: 200 .* the body is not JSON/,
+  },
+  beszel: {
+    good: oneMode(8090, { "GET /api/health": { body: '{"code":200}' } }),
+    broken: oneMode(8090, { "GET /api/health": { body: '{"code":500}' } }),
+    why: /api\/health: 200 .* its code is 500/,
+  },
+  pihole: {
+    good: pihole("--address=/pi.hole/10.0.0.2"),
+    broken: pihole("--address=/other/10.0.0.2"),
+    why: /dns A pi\.hole at pihole:53: answered REFUSED/,
+  },
+  keepalived: {
+    good: keepalived(VIRTUAL),
+    broken: keepalived("172.30.0.101"),
+    why: /172\.30\.0\.100 is not here, but this node is expected to be master/,
+  },
+  spendspentspent: {
+    good: spendspentspent("sss"),
+    broken: spendspentspent("nobody"),
+    why: /database connection: PostgreSQL shows none to sss/,
+  },
+  diun: {
+    good: diun("Notification sent for ntfy notifier(s)"),
+    broken: diun("No notifier available"),
+    why: /diun notif test: exit code 0, No notifier available/,
+  },
+};
+
+function publish(lab: Lab, name: string, spec: ImageSpec, number: number) {
+  return lab.image(`${name}:latest`, build(spec, number));
+}
+
+async function startAll(lab: Lab): Promise<void> {
+  await lab.docker(["network", "create", "--subnet", "172.30.0.0/24", "lan"]);
+  const lan = ["--network", "lan", "--stop-timeout", "1"];
+  const real = [...lan, ...programMounts(process.execPath)];
+  const caps = ["--cap-add", "NET_ADMIN", "--cap-add", "NET_RAW"];
+  const tini = `${findPrograms().enginePath("26.1")[0]}/docker-init:/bin/diun:ro`;
+  const messages = oneMode(80, { "GET /v1/health": { body: "{}" } });
+  await publish(lab, "messages", messages, 1);
+  await publish(lab, "postgres", postgresSpec("sss"), 1);
+  for (const [name, { good }] of Object.entries(KINDS)) await publish(lab, name, good, 1);
+  const options: Record<string, readonly string[]> = {
+    keepalived: [...real, ...caps],
+    diun: [...lan, "--volume", tini],
+  };
+  for (const name of ["messages", "postgres", ...Object.keys(KINDS)]) {
+    await runContainer(lab, name, `${REGISTRY}/${name}:latest`, options[name] ?? real);
+  }
+}
+
+/** The baseline is taken when everything is up, as it is on a host that has run for a week. */
+async function untilHealthy(host: Host): Promise<void> {
+  const endMs = performance.now() + 60_000;
+  for (;;) {
+    const { code, stdout } = await host.pratique("health", "all");
+    if (code === 0) return;
+    assert.ok(performance.now() < endMs, stdout);
+  }
+}
+
+test("an update of each critical service passes when it is good, and goes back when it is broken", async (t) => {
+  await using lab = await openLab();
+  const folder = lab.folder("config");
+  const critical = join(folder, "critical-containers.json");
+  writeFileSync(critical, JSON.stringify([...CRITICAL, "postgres"]));
+  const host = hostOn(lab, `critical: ${critical}\n${SERVICES}`);
+  await startAll(lab);
+  await untilHealthy(host);
+
+  await t.test("good candidates are put in service", async () => {
+    const candidates = new Map<string, string>();
+    for (const [name, { good }] of Object.entries(KINDS)) {
+      candidates.set(name, (await publish(lab, name, good, 2)).imageId);
+    }
+    const report = await host.run("weekly");
+    const expected = Object.fromEntries(CRITICAL.map((name) => [name, "updated"]));
+    const others = { messages: "up-to-date", postgres: "up-to-date" };
+    assert.deepEqual(outcomesOf(report), { ...expected, ...others }, JSON.stringify(report));
+    for (const [name, id] of candidates) assert.equal(await runningImage(lab, name), id);
+  });
+
+  for (const [name, { broken, why }] of Object.entries(KINDS)) {
+    await t.test(`a broken ${name} is rolled back`, async () => {
+      const [image, id] = [await runningImage(lab, name), await containerId(lab, name)];
+      await publish(lab, name, broken, 3);
+      const report = await host.run("update", name);
+      assert.deepEqual(outcomesOf(report), { [name]: "rolled-back" }, JSON.stringify(report));
+      assert.equal(await runningImage(lab, name), image);
+      assert.equal(await containerId(lab, name), id, "the same container is back");
+      const told = (await messagesAbout(host, name)).at(-1);
+      assert.equal(told?.priority, 5);
+      assert.match(told?.message ?? "", why);
+    });
+  }
+
+  await t.test("afterwards everything is as healthy as before", () => untilHealthy(host));
+});
