@@ -1,7 +1,7 @@
 import { deniedScannerVersion } from "../../policy/scanner-deny-list.ts";
 import type { Clock, ScanFailure, ScanFailureReason } from "../../ports.ts";
 import { formatDuration } from "../../values/duration.ts";
-import type { TrivyServer } from "./server.ts";
+import type { TrivyServer, VersionAnswer } from "./server.ts";
 
 /** Who looked the packages up, and in how old a database. */
 export interface DatabaseState {
@@ -14,11 +14,6 @@ export interface DatabaseState {
 interface Limits {
   maxDatabaseAgeMs: number | null;
   clock: Clock;
-}
-
-interface VersionAnswer {
-  version: string | null;
-  databaseUpdatedAtMs: number | null;
 }
 
 /** A database cannot be from tomorrow: then its date or our clock is wrong, and proves nothing. */

@@ -1,18 +1,16 @@
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import type { Clock, Scan, ScanFailure, Scanner, ScannerStatus, ScanRequest } from "../../ports.ts";
 import { byDigest } from "../../values/image-reference.ts";
 import type { Secret } from "../../values/secret.ts";
 import { isInsecureRegistry, isLoopbackRegistry } from "../oci-registry/insecure-registry.ts";
-import type { ProgramOptions, ProgramResult } from "../system/run-program.ts";
-import { runProgram } from "../system/run-program.ts";
-import { missingFlag, prepareCommand, scanArguments } from "./command.ts";
+import { missingFlag, scanArguments } from "./command.ts";
 import type { DatabaseState } from "./database-age.ts";
 import { judgeDatabase, judgeServer, unknown } from "./database-age.ts";
 import { explainFailure } from "./explain-failure.ts";
-import { createKnownFlags } from "./known-flags.ts";
 import { openScanFolder } from "./scan-folder.ts";
-import { createTrivyServer, readVersion } from "./server.ts";
+import type { TrivyServer } from "./server.ts";
+import { createTrivyServer } from "./server.ts";
+import { createTrivyProgram, type TrivyProgram } from "./trivy-program.ts";
 
 export interface ScannerOptions {
   /** `["trivy"]`, or with a prefix: `["docker", "exec", "trivy", "trivy"]`. */
@@ -39,162 +37,144 @@ export interface ScannerOptions {
 
 /** A full report of a very large image has some tens of megabytes. */
 const MAX_REPORT_BYTES = 100 * 1024 * 1024;
-const MAX_MESSAGE_BYTES = 64 * 1024;
 /** Trivy ends itself at its own time-out; this is for one that does not. */
 const EXTRA_TIME_MS = 15_000;
-const SHORT_CALL_MS = 60_000;
+
+interface Parts {
+  options: ScannerOptions;
+  trivy: TrivyProgram;
+  server: TrivyServer | null;
+}
 
 /**
  * Trivy as a program: a client of its server, or stand-alone. Limiting how many scans run at once
  * is the caller's task; stand-alone ones run one at a time, because they lock their cache.
- * Methods reject only when the signal is aborted or `insecureRegistries` rejects.
+ * Methods reject only when the signal is aborted or `insecureRegistries` rejects. A stopped scan
+ * leaves no program behind on this host; one in a container ends at Trivy's own time-out.
  */
 export function createScanner(options: ScannerOptions): Scanner {
-  const { timeoutMs } = options;
-  const environment = options.environment ?? process.env;
-  const command = prepareCommand({ ...options, environment });
   const server = options.server === null ? null : createTrivyServer(options.server, options.token);
-  const serverForTrivy = options.serverForTrivy ?? options.server;
-  const cacheFolder = command.isLocal ? options.cacheFolder : null;
-  const given = options.insecureRegistries;
-  const insecureRegistries = typeof given === "function" ? given : async () => given;
+  const parts: Parts = { options, trivy: createTrivyProgram(options), server };
   let standAlone: Promise<unknown> = Promise.resolve();
-
-  const run = (
-    trivyArguments: readonly string[],
-    programOptions: Partial<ProgramOptions> = {},
-  ): Promise<ProgramResult> =>
-    runProgram(command.program, [...command.leading, ...trivyArguments], {
-      timeoutMs: SHORT_CALL_MS,
-      maxOutputBytes: MAX_MESSAGE_BYTES,
-      ...programOptions,
-      environment: { ...command.environment, ...programOptions.environment },
-    });
-
-  const knownFlags = createKnownFlags({ ...options, command, run });
-
-  async function scan(request: ScanRequest): Promise<Scan | ScanFailure> {
-    const found = server === null ? null : await judgeServer(server, options, request.signal);
-    if (found?.kind === "unknown") return found;
-    const flags = await knownFlags.find();
-    if (flags.kind === "unknown") return flags;
-    const missing = missingFlag(flags.flags, options.server);
-    if (missing !== null) {
-      return unknown("scanner-missing", `this Trivy is too old: it does not know --${missing}`);
-    }
-    const folder = await openScanFolder(options.cacheFolder);
-    if (folder.kind === "unknown") return folder;
-    await using files = folder;
-    const result = await run(
-      scanArguments({
-        flags: flags.flags,
-        server: serverForTrivy,
-        cacheFolder,
-        platform: request.platform,
-        image: byDigest(request.reference, request.digest),
-        timeoutMs,
-        isInsecure: await needsInsecure(request.reference.registry),
-      }),
-      {
-        timeoutMs: timeoutMs + EXTRA_TIME_MS,
-        signal: request.signal,
-        folder: files.work,
-        environment: command.isLocal ? { TMPDIR: files.temporary } : {},
-        stdoutFile: { path: files.report, maxBytes: MAX_REPORT_BYTES },
-      },
-    );
-    request.signal?.throwIfAborted();
-    if (result.kind !== "exited" || result.exitCode !== 0) {
-      return explainFailure(result, { ...options, server, isLocal: command.isLocal });
-    }
-    const report = await readFile(files.report);
-    const database = found ?? (await judgeOwnDatabase());
-    return database.kind === "unknown" ? database : judgeReport(request, report, database);
-  }
-
-  /** HTTP to a registry that is not on loopback; Trivy itself knows loopback. */
-  async function needsInsecure(registry: string): Promise<boolean> {
-    if (isLoopbackRegistry(registry)) return false;
-    return isInsecureRegistry(registry, await insecureRegistries());
-  }
-
-  async function judgeReport(
-    request: ScanRequest,
-    report: Buffer,
-    database: DatabaseState,
-  ): Promise<Scan | ScanFailure> {
-    const { readReport } = await import("./report.ts");
-    const evidence = readReport(report, request);
-    if (evidence.kind === "refused") return unknown(evidence.reason, evidence.why);
-    const { findings, packageCount, os, endOfLife, clientVersion } = evidence;
-    return {
-      kind: "scanned",
-      digest: request.digest,
-      findings,
-      packageCount,
-      os,
-      endOfLife,
-      scannerVersion: database.version ?? clientVersion,
-      databaseUpdatedAtMs: database.databaseUpdatedAtMs,
-      report,
-    };
-  }
-
-  /** Stand-alone, after the scan: the scan may have fetched a newer database. */
-  async function judgeOwnDatabase(): Promise<DatabaseState | ScanFailure> {
-    return judgeDatabase(await ownVersion(), options);
-  }
-
-  async function ownVersion() {
-    if (cacheFolder !== null) {
-      const text = await readFile(join(cacheFolder, "db", "metadata.json"), "utf8").catch(() => "");
-      return readVersion(`{"VulnerabilityDB":${text === "" ? "null" : text}}`);
-    }
-    const result = await run(["version", "--format", "json"]);
-    return readVersion(result.kind === "exited" ? result.stdout : "");
-  }
-
-  async function standAloneStatus(): Promise<ScannerStatus> {
-    const cache = cacheFolder === null ? [] : ["--cache-dir", cacheFolder];
-    const result = await run(["version", "--format", "json", ...cache]);
-    if (result.kind !== "exited" || result.exitCode !== 0) {
-      const { why } = await explainFailure(result, {
-        ...options,
-        server,
-        isLocal: command.isLocal,
-      });
-      return { reachable: false, why, version: null, databaseUpdatedAtMs: null };
-    }
-    const found = readVersion(result.stdout);
-    const judged = judgeDatabase(found, options);
-    return { reachable: true, why: judged.kind === "unknown" ? judged.why : null, ...found };
-  }
-
   return {
     async scan(request) {
-      if (server !== null) return scan(request);
-      const mine = standAlone.then(() => scan(request));
+      if (server !== null) return scan(parts, request);
+      const mine = standAlone.then(() => scan(parts, request));
       standAlone = mine.catch(() => undefined);
       return mine;
     },
-
-    async status() {
-      if (server === null) return standAloneStatus();
-      const found = await server.version();
-      const nothing = { version: null, databaseUpdatedAtMs: null };
-      if (found.kind === "unreachable") return { reachable: false, why: found.why, ...nothing };
-      const unhealthy = await server.whyUnhealthy();
-      if (unhealthy !== null) return { reachable: false, why: unhealthy, ...nothing };
-      const judged = await judgeServer(server, options);
-      const isRefused = (await server.acceptsToken()) === false;
-      const why = isRefused ? "the server refuses our token" : null;
-      const { version, databaseUpdatedAtMs } = found.kind === "known" ? found : nothing;
-      return {
-        reachable: true,
-        why: why ?? (judged.kind === "unknown" ? judged.why : null),
-        version,
-        databaseUpdatedAtMs,
-      };
-    },
+    status: () => (server === null ? programStatus(parts) : serverStatus(server, options)),
   };
+}
+
+async function scan(parts: Parts, request: ScanRequest): Promise<Scan | ScanFailure> {
+  const { options, trivy, server } = parts;
+  const served = server === null ? null : await judgeServer(server, options, request.signal);
+  if (served?.kind === "unknown") return served;
+  const flags = await trivy.flags();
+  if (flags.kind === "unknown") return flags;
+  const missing = missingFlag(flags.flags, options.server);
+  if (missing !== null) {
+    return unknown("scanner-missing", `this Trivy is too old: it does not know --${missing}`);
+  }
+  const report = await makeReport(parts, request, flags.flags);
+  if (report.kind === "unknown") return report;
+  // Stand-alone, the scan itself may have fetched a newer database.
+  const database = served ?? judgeDatabase(await trivy.databaseVersion(), options);
+  if (database.kind === "unknown") return database;
+  return await judgeReport(request, report.content, database);
+}
+
+/** Runs Trivy in an empty folder of its own; what it writes to standard output is the report. */
+async function makeReport(
+  { options, trivy, server }: Parts,
+  request: ScanRequest,
+  flags: ReadonlySet<string>,
+): Promise<{ kind: "report"; content: Buffer } | ScanFailure> {
+  const folder = await openScanFolder(options.cacheFolder);
+  if (folder.kind === "unknown") return folder;
+  await using files = folder;
+  const result = await trivy.run(
+    scanArguments({
+      flags,
+      server: options.serverForTrivy ?? options.server,
+      cacheFolder: trivy.cacheFolder,
+      platform: request.platform,
+      image: byDigest(request.reference, request.digest),
+      timeoutMs: options.timeoutMs,
+      isInsecure: await needsInsecure(request.reference.registry, options),
+    }),
+    {
+      timeoutMs: options.timeoutMs + EXTRA_TIME_MS,
+      signal: request.signal,
+      folder: files.work,
+      environment: trivy.isLocal ? { TMPDIR: files.temporary } : {},
+      stdoutFile: { path: files.report, maxBytes: MAX_REPORT_BYTES },
+    },
+  );
+  request.signal?.throwIfAborted();
+  if (result.kind !== "exited" || result.exitCode !== 0) {
+    return await explainFailure(result, { ...options, server, isLocal: trivy.isLocal });
+  }
+  return { kind: "report", content: await readFile(files.report) };
+}
+
+/** HTTP to a registry that is not on loopback; Trivy itself knows loopback. */
+async function needsInsecure(registry: string, options: ScannerOptions): Promise<boolean> {
+  if (isLoopbackRegistry(registry)) return false;
+  const given = options.insecureRegistries;
+  return await isInsecureRegistry(registry, typeof given === "function" ? await given() : given);
+}
+
+async function judgeReport(
+  request: ScanRequest,
+  report: Buffer,
+  database: DatabaseState,
+): Promise<Scan | ScanFailure> {
+  const { readReport } = await import("./report.ts");
+  const evidence = readReport(report, request);
+  if (evidence.kind === "refused") return unknown(evidence.reason, evidence.why);
+  const { findings, packageCount, os, endOfLife, clientVersion } = evidence;
+  return {
+    kind: "scanned",
+    digest: request.digest,
+    findings,
+    packageCount,
+    os,
+    endOfLife,
+    scannerVersion: database.version ?? clientVersion,
+    databaseUpdatedAtMs: database.databaseUpdatedAtMs,
+    report,
+  };
+}
+
+// ---------------------------------------------------------------- status
+
+const NOTHING_KNOWN = { version: null, databaseUpdatedAtMs: null };
+
+async function serverStatus(server: TrivyServer, options: ScannerOptions): Promise<ScannerStatus> {
+  const found = await server.version();
+  const unreachable = found.kind === "unreachable" ? found.why : await server.whyUnhealthy();
+  if (unreachable !== null) return { reachable: false, why: unreachable, ...NOTHING_KNOWN };
+  const judged = await judgeServer(server, options);
+  const isRefused = (await server.acceptsToken()) === false;
+  const why = judged.kind === "unknown" ? judged.why : null;
+  const { version, databaseUpdatedAtMs } = found.kind === "known" ? found : NOTHING_KNOWN;
+  return {
+    reachable: true,
+    why: isRefused ? "the server refuses our token" : why,
+    version,
+    databaseUpdatedAtMs,
+  };
+}
+
+async function programStatus({ options, trivy, server }: Parts): Promise<ScannerStatus> {
+  const found = await trivy.version();
+  if ("kind" in found) {
+    const context = { ...options, server, isLocal: trivy.isLocal };
+    const { why } = await explainFailure(found.result, context);
+    return { reachable: false, why, ...NOTHING_KNOWN };
+  }
+  const judged = judgeDatabase(found, options);
+  return { reachable: true, why: judged.kind === "unknown" ? judged.why : null, ...found };
 }

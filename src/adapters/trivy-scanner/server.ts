@@ -1,8 +1,14 @@
 import type { Secret } from "../../values/secret.ts";
 import { fetchBounded } from "../system/fetch-bounded.ts";
 
+/** What a Trivy says of itself; null where it says nothing usable. */
+export interface VersionAnswer {
+  version: string | null;
+  databaseUpdatedAtMs: number | null;
+}
+
 export type ServerVersion =
-  | { kind: "known"; version: string | null; databaseUpdatedAtMs: number | null }
+  | ({ kind: "known" } & VersionAnswer)
   /** The server answers, but has no `/version` (older than 0.45). */
   | { kind: "absent" }
   | { kind: "unreachable"; why: string };
@@ -63,10 +69,7 @@ export function createTrivyServer(url: string, token: Secret | null): TrivyServe
 }
 
 /** Reads the JSON of `/version` and of `trivy version --format json`; they are the same. */
-export function readVersion(text: string): {
-  version: string | null;
-  databaseUpdatedAtMs: number | null;
-} {
+export function readVersion(text: string): VersionAnswer {
   let answer: unknown;
   try {
     answer = JSON.parse(text);
