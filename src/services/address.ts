@@ -32,6 +32,8 @@ export interface Address {
   host: string;
   port: number;
   via: string;
+  /** Found through the engine or on loopback: whose it is, no certificate need prove. */
+  isLocal: boolean;
 }
 
 export interface AddressFacts {
@@ -48,6 +50,13 @@ export interface AddressFacts {
  */
 export function findAddresses(endpoint: Endpoint, given: AddressFacts): Address[] {
   const facts = { ...given, vantage: standpoint(given.vantage) };
+  const isLocal = facts.named !== null || isLoopback(endpoint.host);
+  return placesOf(endpoint, facts).map((place) => ({ ...place, isLocal }));
+}
+
+type Place = Omit<Address, "isLocal">;
+
+function placesOf(endpoint: Endpoint, facts: AddressFacts): Place[] {
   if (facts.named !== null) return addressesOf(endpoint, facts.named, facts.vantage);
   if (isLoopback(endpoint.host)) return addressesOfHost(endpoint, facts);
   return [{ host: endpoint.host, port: endpoint.port, via: "as configured" }];
@@ -65,7 +74,7 @@ export function namespaceOwner(container: ContainerInspect): string | null {
 
 // ---------------------------------------------------------------- a container
 
-function addressesOf(endpoint: Endpoint, container: ContainerInspect, vantage: Vantage): Address[] {
+function addressesOf(endpoint: Endpoint, container: ContainerInspect, vantage: Vantage): Place[] {
   if (isOnHostNetwork(container)) {
     return hostAddresses(vantage, endpoint.port, "its host network");
   }
@@ -78,7 +87,7 @@ function addressesOf(endpoint: Endpoint, container: ContainerInspect, vantage: V
   return vantage.kind === "container" ? [...direct, ...published] : [...published, ...direct];
 }
 
-function networkAddresses(container: ContainerInspect, vantage: Vantage, port: number): Address[] {
+function networkAddresses(container: ContainerInspect, vantage: Vantage, port: number): Place[] {
   if (vantage.kind === "remote") return [];
   if (vantage.kind === "container" && vantage.network.owner.Id === container.Id) {
     return [{ host: "127.0.0.1", port, via: "the shared network namespace" }];
@@ -113,7 +122,7 @@ function publishedPorts(
   });
 }
 
-function addressesOfBinding({ hostIp, hostPort }: Binding, vantage: Vantage): Address[] {
+function addressesOfBinding({ hostIp, hostPort }: Binding, vantage: Vantage): Place[] {
   const isWild = hostIp === "" || hostIp === "0.0.0.0" || hostIp === "::";
   const via = `published port ${hostPort}`;
   if (isWild) {
@@ -132,7 +141,7 @@ function addressesOfBinding({ hostIp, hostPort }: Binding, vantage: Vantage): Ad
 
 // ---------------------------------------------------------------- the host
 
-function addressesOfHost(endpoint: Endpoint, { vantage, checked }: AddressFacts): Address[] {
+function addressesOfHost(endpoint: Endpoint, { vantage, checked }: AddressFacts): Place[] {
   if (vantage.kind === "host") {
     return [{ host: endpoint.host, port: endpoint.port, via: "as configured" }];
   }
@@ -160,7 +169,7 @@ function containerPortOf(container: ContainerInspect, endpoint: Endpoint): numbe
 }
 
 /** Ways from here to a port of the engine's host. */
-function hostAddresses(vantage: Vantage, port: number, via: string): Address[] {
+function hostAddresses(vantage: Vantage, port: number, via: string): Place[] {
   if (vantage.kind === "remote") return [{ host: vantage.host, port, via }];
   if (vantage.kind === "host") return [{ host: "127.0.0.1", port, via }];
   const places = vantage.network.hostAddresses;

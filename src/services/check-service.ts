@@ -3,6 +3,7 @@ import type { CheckDeps } from "./checks/check.ts";
 import { dependentChecks } from "./dependents.ts";
 import type { HealthReport } from "./health-report.ts";
 import { type CheckTarget, lookOnce } from "./round.ts";
+import { serviceNamed } from "./service-named.ts";
 
 /** Probes of this many services at a time: enough that the slowest decides, not the sum. */
 const PARALLEL_SERVICES = 16;
@@ -40,9 +41,6 @@ export async function checkServices(
 
 /** A service of the configuration by its key, or a container by its name. */
 export function targetNamed(name: string, config: Pick<Config, "services">): CheckTarget {
-  const service =
-    config.services[name] ??
-    Object.values(config.services).find(({ container }) => container === name) ??
-    null;
+  const service = serviceNamed(name, config);
   return { container: service?.container ?? name, service };
 }

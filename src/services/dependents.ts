@@ -1,6 +1,7 @@
 import { type Check, type CheckDeps, healthy, type Outcome } from "./checks/check.ts";
 import { explainProbe, type HealthReport } from "./health-report.ts";
 import { type CheckTarget, lookOnce } from "./round.ts";
+import { serviceNamed } from "./service-named.ts";
 
 /**
  * One check for each service that depends on this one: healthy is what its own routine checks
@@ -15,7 +16,7 @@ export function dependentChecks(target: CheckTarget, deps: CheckDeps): Check[] {
 }
 
 function dependentTarget(name: string, { config }: CheckDeps): CheckTarget {
-  const service = config.services[name] ?? null;
+  const service = serviceNamed(name, config);
   return { container: service?.container ?? name, service };
 }
 

@@ -1,5 +1,12 @@
 import type { ContainerInspect } from "../ports.ts";
-import { type Check, type CheckContext, healthy, unhealthy, unknown } from "./checks/check.ts";
+import {
+  type Check,
+  type CheckContext,
+  containerName,
+  healthy,
+  unhealthy,
+  unknown,
+} from "./checks/check.ts";
 import { httpCheck } from "./checks/http.ts";
 import { querySql } from "./checks/sql.ts";
 import { containerFacts } from "./container-facts.ts";
@@ -68,7 +75,8 @@ async function findServer(context: CheckContext): Promise<DatabaseServer | null>
   const servers = Object.values(context.config.services).filter(
     ({ check }) => check === "postgres",
   );
-  const own = servers.find(({ dependents }) => dependents.includes(context.service));
+  const names = [context.service, containerName(context.container)];
+  const own = servers.find(({ dependents }) => names.some((name) => dependents.includes(name)));
   const service = own ?? (servers.length === 1 ? servers[0] : undefined);
   if (service === undefined) return null;
   const container = await context.engine.inspectContainer(service.container);

@@ -38,9 +38,11 @@ export async function askHttp(
   const asked = describe(request);
   const endpoint = endpointOfUrl(request.url);
   if (endpoint === null) return { kind: "lost", outcome: unknown(`${asked}: not an address`) };
-  const result = await reach(context, asked, endpoint, ({ host, port }, timeoutMs) =>
-    context.probes.http({ ...withoutCredentials(request), connect: { host, port } }, timeoutMs),
-  );
+  const result = await reach(context, asked, endpoint, ({ host, port, isLocal }, timeoutMs) => {
+    const connect = { host, port };
+    const bare = withoutCredentials(request);
+    return context.probes.http({ ...bare, connect, anyCertificate: isLocal }, timeoutMs);
+  });
   return result.kind === "lost" ? result : { kind: "answered", answer: result.answer };
 }
 

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { createSocket, type Socket } from "node:dgram";
 import { createServer as createHttpServer, type RequestListener } from "node:http";
+import { createServer as createHttpsServer } from "node:https";
 import { type AddressInfo, createServer, type Server } from "node:net";
 import { test } from "node:test";
 import { createProbes } from "../../../src/adapters/probes/probes.ts";
+import { CERTIFICATE, CERTIFICATE_KEY } from "./test-certificate.ts";
 
 const probes = createProbes();
 const QUICK_MS = 300;
@@ -107,6 +109,18 @@ test("each way in which an HTTP server fails has its own reason", async () => {
   assert.equal(await reasonOf("http://127.0.0.1:1"), "refused");
   assert.equal(await reasonOf("http://no-such-host.invalid"), "name");
   assert.equal(await reasonOf("ftp://127.0.0.1"), "name");
+});
+
+test("a certificate that nobody vouches for is refused, unless any will do", async () => {
+  const secure = createHttpsServer({ cert: CERTIFICATE, key: CERTIFICATE_KEY }, (_, response) =>
+    response.end("safe"),
+  );
+  using server = await listening(secure);
+  const url = `https://127.0.0.1:${server.port}/`;
+  const refused = await probes.http({ url }, 2000);
+  assert.equal(refused.kind === "failed" && refused.reason, "tls");
+  const answer = await probes.http({ url, anyCertificate: true }, 2000);
+  assert.equal(answer.kind === "answer" && answer.body, "safe");
 });
 
 test("a TCP port is open, refused or silent", async () => {

@@ -10,7 +10,8 @@ import {
   webWithoutHealthcheck,
 } from "../../lab/behaviours.ts";
 import { openLab } from "../../lab/open-lab.ts";
-import { checkerOf, inside, lines, runContainer } from "./check-lab.ts";
+import { CERTIFICATE, CERTIFICATE_KEY } from "../adapters/test-certificate.ts";
+import { checkerOf, inside, lines, runContainer, runReal } from "./check-lab.ts";
 
 const SECOND_MS = 1000;
 
@@ -89,6 +90,20 @@ test("each way of not becoming healthy ends the wait with its reason and the las
   assert.equal(noTool.verdict, "unknown");
   assert.match(noTool.why, /exec .*: the container cannot run \/no\/such\/program/);
   assert.match(absent.why, /there is no such container/);
+});
+
+test("a container may speak TLS with a certificate of its own", async () => {
+  await using lab = await openLab({ parts: ["engine", "registry"] });
+  const server = `
+const { createServer } = require("node:https");
+const { CERTIFICATE: cert, CERTIFICATE_KEY: key } = JSON.parse(require("node:fs").readFileSync("/tls"));
+createServer({ cert, key }, (request, response) => response.end("safe")).listen(8443);
+`;
+  const files = { "/server.js": server, "/tls": JSON.stringify({ CERTIFICATE, CERTIFICATE_KEY }) };
+  await runReal(lab, "app", { files, cmd: ["/node", "/server.js"] });
+  const yaml = 'services: { app: { http: { url: "https://app:8443/", contains: safe } } }';
+  const { wait } = checkerOf(lab.engine.url, yaml);
+  assert.match(lines((await wait("app")).report), /healthy: GET https:\/\/app:8443\/: 200/);
 });
 
 test("the wait is as long as the container's own HEALTHCHECK allows", async () => {
