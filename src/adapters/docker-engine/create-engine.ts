@@ -8,7 +8,7 @@ import type {
 } from "../../ports.ts";
 import { containerSummary, engineInfo, imageSummary, listIn, objectIn, textOf } from "./answers.ts";
 import type { TlsFiles } from "./connect.ts";
-import { engineAnswer } from "./engine-answer.ts";
+import { engineAnswer, failureOf } from "./engine-answer.ts";
 import type { Credentials } from "./pull.ts";
 import { createTransport, type Transport } from "./transport.ts";
 
@@ -33,6 +33,9 @@ const DEFAULT_PULL_IDLE_MS = 5 * 60_000;
 const DEFAULT_STOP_SECONDS = 10;
 /** A stop timeout of -1 means for ever; pratique does not wait that long. */
 const MAX_STOP_SECONDS = 60 * 60;
+/** How long somebody else's removal of a container may take. */
+const REMOVAL_MS = 20_000;
+const REMOVAL_POLL_MS = 200;
 /** A full container id; shorter ones are never asked for by prefix. */
 const FULL_ID = /^[0-9a-f]{64}$/;
 const SHORT_ID_LENGTH = 12;
@@ -127,7 +130,13 @@ export function createEngine(options: EngineOptions): Engine {
       const path = `/containers/${encodeURIComponent(id)}`;
       // Never v=1: anonymous volumes are data (facts/docker-recreate section 6).
       const query = { force: force ? "1" : undefined };
-      await transport.call({ method: "DELETE", path, query }, [404]);
+      const wanted = force ? [404, 409] : [404];
+      const call = { method: "DELETE", path, query } as const;
+      const answer = await transport.call(call, wanted);
+      // With force, a conflict means that somebody else's removal is under way.
+      if (answer.status === 409 && !(await isGone(id, inspectContainer))) {
+        throw failureOf(call, answer);
+      }
     },
     async connectNetwork(network, containerId, endpoint) {
       const { connectNetwork } = await import("./create-container.ts");
@@ -180,6 +189,19 @@ async function withOwnReference(
   }
   const container = await inspect(summary.id);
   return container === null ? summary : { ...summary, image: container.Config.Image };
+}
+
+/** Waits for a removal that is under way; whether it came to its end. */
+async function isGone(
+  id: string,
+  inspect: (id: string) => Promise<ContainerInspect | null>,
+): Promise<boolean> {
+  const endMs = performance.now() + REMOVAL_MS;
+  do {
+    if ((await inspect(id)) === null) return true;
+    await new Promise((resolve) => setTimeout(resolve, REMOVAL_POLL_MS));
+  } while (performance.now() < endMs);
+  return false;
 }
 
 async function startContainer(transport: Transport, id: string): Promise<void> {

@@ -240,6 +240,23 @@ test("names are escaped, so that no name reaches another address", async () => {
   ]);
 });
 
+test("a removal that somebody else began is waited for", async () => {
+  let asked = 0;
+  await using engine = await listen(
+    engineOf("1.45", (request, response) => {
+      const found = { Id: "1".repeat(64), Name: "/web" };
+      if (request.method === "DELETE") json(409, { message: "in progress" })(request, response);
+      else if (asked++ < 2) json(200, found)(request, response);
+      else json(404, { message: "no such container" })(request, response);
+    }),
+  );
+  const client = engineAt(engine.endpoint);
+  await client.removeContainer("web", { force: true });
+  assert.equal(asked, 3);
+  const unforced = await failureOf(client.removeContainer("web", { force: false }));
+  assert.match(unforced.message, /409: in progress/);
+});
+
 describe("the text of a failed pull", () => {
   const rows: Array<[string, { code: string }]> = [
     ["unauthorized: authentication required", PULL_UNAUTHORISED],

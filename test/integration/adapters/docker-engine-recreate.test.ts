@@ -118,6 +118,38 @@ for (const options of ENGINES) {
     }
   });
 
+  test(`I10: compose agrees with what the engine recreated, engine ${version}`, async () => {
+    await using lab = await openLab({ ...options, parts: PARTS });
+    const engine = createEngine({ endpoint: lab.engine.url });
+    const image = await lab.image("app:1", first);
+    const database = await lab.image("db:1", first);
+    const folder = lab.folder("project");
+    const service = { image: image.reference, networks: { lan: { aliases: ["www"] }, back: {} } };
+    const model = {
+      services: {
+        app: { ...service, volumes: ["store:/store"], depends_on: ["db"] },
+        db: { ...service, image: database.reference },
+      },
+      networks: { lan: {}, back: {} },
+      volumes: { store: {} },
+    };
+    writeFileSync(join(folder, "compose.yaml"), JSON.stringify(model));
+    await lab.compose(folder, ["up", "--detach"]);
+    const candidate = await lab.image("app:2", second);
+    await lab.docker(["pull", "--quiet", candidate.reference]);
+
+    for (const moved of [image.reference, candidate.reference]) {
+      const former = await inspect(engine, "project-app-1");
+      await lab.docker(["tag", moved, image.reference]);
+      await recreate(engine, former, image.reference);
+      await engine.removeContainer(former.Id, { force: true });
+      const { stderr } = await lab.compose(folder, ["--dry-run", "up", "--detach", "app"]);
+      const planned = stderr.split("\n").filter((line) => line.includes("project-app-1"));
+      assert.ok(planned.length > 0 && planned.every((line) => / {2}Running/.test(line)), stderr);
+      assert.notEqual((await inspect(engine, "project-app-1")).Id, former.Id);
+    }
+  });
+
   test(`entrypoint and command are recreated equal, engine ${version}`, async () => {
     await using lab = await openLab({ ...options, parts: PARTS });
     const engine = createEngine({ endpoint: lab.engine.url });
