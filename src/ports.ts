@@ -217,6 +217,7 @@ export interface ImageSummary {
   id: string;
   tags: readonly string[];
   repoDigests: readonly string[];
+  labels: Readonly<Record<string, string>>;
   createdMs: number;
   sizeBytes: number;
 }

@@ -68,9 +68,18 @@ export function newSession(options: SessionOptions): Session {
     },
     close: async () => {
       state?.close();
+      if (context !== null) await goOnSending(context);
       await context?.close();
     },
   };
+}
+
+/** Without the daemon, messages that wait go out with the next command of any kind. */
+async function goOnSending(context: WiredContext): Promise<void> {
+  const { pendingCount } = await import("../state/outbox.ts");
+  if (pendingCount(context.state) === 0 || context.stop.aborted) return;
+  const { sendOutbox } = await import("../update/send-outbox.ts");
+  await sendOutbox(context, 0);
 }
 
 async function readConfig(options: SessionOptions): Promise<LoadedConfig> {

@@ -1,3 +1,5 @@
+import { isPostgresGroup, preflight } from "../postgres/preflight.ts";
+import { runPostgresUpdate } from "../postgres/run-postgres-update.ts";
 import { discardCandidate } from "./clean-up.ts";
 import type { RunContext } from "./context.ts";
 import { settledReport } from "./discover.ts";
@@ -34,7 +36,14 @@ export async function carryOut(
   if (wait !== null) return await refuse(prepared, wait, options, context);
   const plan = await planUpdate(prepared, pulled, end.agreement, context);
   if (plan.kind === "hold") return await refuse(prepared, plan, options, context);
-  return await runUpdate({ plan, approved: gate.approved, steps }, options.runId, context);
+  const { approved } = gate;
+  if (!isPostgresGroup(prepared.group)) {
+    return await runUpdate({ plan, approved, steps }, options.runId, context);
+  }
+  const postgres = await preflight(prepared.group, pulled, context);
+  if ("kind" in postgres) return await refuse(prepared, postgres, options, context);
+  const ready = { plan: { ...plan, postgres }, approved, steps };
+  return await runPostgresUpdate(ready, options.runId, context);
 }
 
 /** Nothing in service is touched: the queue, the message, and the refused image goes. */

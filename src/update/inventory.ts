@@ -2,7 +2,13 @@ import pLimit from "p-limit";
 import type { ServiceConfig } from "../config/config.ts";
 import { composeProjectOf } from "../policy/compose-project.ts";
 import { decideWatch, type WatchDecision } from "../policy/watch.ts";
-import type { ComposeProject, ContainerInspect, ImageInspect } from "../ports.ts";
+import type {
+  ComposeProject,
+  ContainerInspect,
+  ContainerSummary,
+  ImageInspect,
+  ImageSummary,
+} from "../ports.ts";
 import { knownCandidate } from "../state/candidates.ts";
 import { type Digest, parseDigest } from "../values/digest.ts";
 import {
@@ -13,30 +19,49 @@ import {
 import type { RunContext } from "./context.ts";
 import { OPERATION_LABEL } from "./plan.ts";
 
-/** One container as the engine has it now, and what the configuration says of it. */
-export interface InventoryItem {
+/** What a container is to pratique: enough for `status`, without a single inspect. */
+export interface Glance {
   container: string;
   service: string;
   settings: ServiceConfig | null;
+  containerId: string;
+  imageId: string;
+  /** As the container's configuration has it. */
+  image: string;
+  state: string;
+  reference: ImageReference | null;
+  runningDigests: readonly Digest[];
+  watch: WatchDecision;
+}
+
+/** One container as the engine has it now, and what the configuration says of it. */
+export interface InventoryItem extends Omit<Glance, "image" | "containerId" | "imageId" | "state"> {
   inspect: ContainerInspect;
   /** Null when the image was removed under the running container. */
   image: ImageInspect | null;
-  reference: ImageReference | null;
-  runningDigests: readonly Digest[];
   project: ComposeProject | null;
-  watch: WatchDecision;
+}
+
+/** The part of a container and its image that decides what it is to pratique. */
+interface Facts {
+  name: string;
+  id: string;
+  image: string;
+  imageId: string;
+  state: string;
+  labels: Readonly<Record<string, string>>;
+  imageLabels: Readonly<Record<string, string>>;
+  repoDigests: readonly string[];
 }
 
 /** Engines answer in milliseconds; more at once only makes a queue there. */
 const INSPECTS_AT_ONCE = 8;
 
-/** Every container except pratique's own helpers, by name. */
+/** Every container except pratique's own helpers, by name, with everything the engine knows. */
 export async function takeInventory(context: RunContext): Promise<InventoryItem[]> {
   const { engine } = context.ports;
   const limit = pLimit(INSPECTS_AT_ONCE);
-  const summaries = (await engine.listContainers()).filter(
-    ({ labels }) => labels[OPERATION_LABEL] === undefined,
-  );
+  const summaries = await listOthers(context);
   const inspects = await Promise.all(
     summaries.map(({ id }) => limit(() => engine.inspectContainer(id))),
   );
@@ -49,10 +74,56 @@ export async function takeInventory(context: RunContext): Promise<InventoryItem[
     ),
   );
   const own = await ownContainers(context);
-  const items = present.map((inspect) =>
-    toItem(inspect, images.get(inspect.Image) ?? null, own, context),
-  );
-  return items.sort((left, right) => (left.container < right.container ? -1 : 1));
+  return present
+    .map((inspect) => toItem(inspect, images.get(inspect.Image) ?? null, own, context))
+    .sort(byName);
+}
+
+/** The same from two lists: for `status`, which must answer at once on a host with 200 containers. */
+export async function takeGlance(context: RunContext): Promise<Glance[]> {
+  const { engine } = context.ports;
+  const [summaries, list, own] = await Promise.all([
+    listOthers(context),
+    engine.listImages(),
+    ownContainers(context),
+  ]);
+  const images = new Map(list.map((image) => [image.id, image]));
+  const glances = summaries.map(async (summary) => {
+    const { imageId } = summary;
+    const known = images.get(imageId) ?? (await inspectSummary(imageId, context));
+    const image = await configuredImage(summary, context);
+    const { labels: imageLabels, repoDigests } = known;
+    return judge({ ...summary, image, imageLabels, repoDigests }, own, context);
+  });
+  return (await Promise.all(glances)).sort(byName);
+}
+
+/** An image that the list leaves out. */
+async function inspectSummary(
+  imageId: string,
+  { ports }: RunContext,
+): Promise<Pick<ImageSummary, "labels" | "repoDigests">> {
+  const image = await ports.engine.inspectImage(imageId);
+  return { labels: image?.Config?.Labels ?? {}, repoDigests: image?.RepoDigests ?? [] };
+}
+
+/** The list shows an id in place of a reference that means another image by now. */
+async function configuredImage(
+  { id, image, imageId }: ContainerSummary,
+  { ports }: RunContext,
+): Promise<string> {
+  const isId = image === imageId || /^(sha256:)?[0-9a-f]{12,64}$/.test(image);
+  if (!isId) return image;
+  return (await ports.engine.inspectContainer(id))?.Config.Image ?? image;
+}
+
+async function listOthers({ ports }: RunContext): Promise<ContainerSummary[]> {
+  const summaries = await ports.engine.listContainers();
+  return summaries.filter(({ labels }) => labels[OPERATION_LABEL] === undefined);
+}
+
+function byName(left: { container: string }, right: { container: string }): number {
+  return left.container < right.container ? -1 : 1;
 }
 
 function toItem(
@@ -61,27 +132,38 @@ function toItem(
   own: ReadonlySet<string>,
   context: RunContext,
 ): InventoryItem {
-  const container = inspect.Name.replace(/^\//, "");
-  const { config, state } = context;
+  const labels = inspect.Config.Labels ?? {};
+  const glance = judge(
+    {
+      name: inspect.Name.replace(/^\//, ""),
+      id: inspect.Id,
+      image: inspect.Config.Image,
+      imageId: inspect.Image,
+      state: inspect.State.Status,
+      labels,
+      imageLabels: image?.Config?.Labels ?? {},
+      repoDigests: image?.RepoDigests ?? [],
+    },
+    own,
+    context,
+  );
+  return { ...glance, inspect, image, project: composeProjectOf(labels) };
+}
+
+function judge(facts: Facts, own: ReadonlySet<string>, { config, state }: RunContext): Glance {
+  const { name: container, imageId } = facts;
   const settings =
     Object.values(config.services).find((service) => service.container === container) ?? null;
-  const reference = parseImageReference(inspect.Config.Image);
+  const reference = parseImageReference(facts.image);
   const known = knownCandidate(state, container);
-  const runningDigests = digestsOf(
-    image,
-    reference,
-    known?.runningImageId === inspect.Image ? known.runningDigest : null,
-  );
+  const recorded = known?.runningImageId === imageId ? known.runningDigest : null;
+  const runningDigests = digestsOf(facts.repoDigests, reference, recorded);
   const watch = decideWatch(
     {
-      name: container,
-      image: inspect.Config.Image,
+      ...facts,
       reference,
-      labels: inspect.Config.Labels ?? {},
-      imageLabels: image?.Config?.Labels ?? {},
-      state: inspect.State.Status,
       hasRepoDigest: runningDigests.length > 0,
-      isOwn: own.has(inspect.Id) || own.has(container),
+      isOwn: own.has(facts.id) || own.has(container),
     },
     {
       watch: config.watch,
@@ -93,11 +175,12 @@ function toItem(
     container,
     service: settings?.name ?? container,
     settings,
-    inspect,
-    image,
+    containerId: facts.id,
+    imageId,
+    image: facts.image,
+    state: facts.state,
     reference,
     runningDigests,
-    project: composeProjectOf(inspect.Config.Labels ?? {}),
     watch,
   };
 }
@@ -107,13 +190,13 @@ function toItem(
  * took them along, the one that our own record has (facts/crash-safety section 4).
  */
 function digestsOf(
-  image: ImageInspect | null,
+  repoDigests: readonly string[],
   reference: ImageReference | null,
   recorded: Digest | null,
 ): Digest[] {
   if (reference === null) return [];
   const prefix = `${familiarName(reference)}@`;
-  const digests = (image?.RepoDigests ?? [])
+  const digests = repoDigests
     .filter((name) => name.startsWith(prefix))
     .map((name) => parseDigest(name.slice(prefix.length)))
     .filter((digest) => digest !== null);

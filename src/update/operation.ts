@@ -20,7 +20,7 @@ export interface Operation {
    * Commits the intent of a step; the step may begin only when this has returned. Throws
    * STATE_UNWRITABLE, except in a roll back and in clean-up, which a full disk must not stop.
    */
-  step(phase: Phase, member: MemberPlan | null): void;
+  step(phase: Phase, member: MemberPlan | null, detail?: unknown): void;
   /** Commits facts learned since (a new container's id, a time). */
   savePlan(): void;
   /** Ends the operation; belongs in the transaction of its outcome (I6). */
@@ -42,9 +42,9 @@ export function resumeOperation(
   let isGoingBack = false;
   return {
     ...stored,
-    step(phase, member) {
+    step(phase, member, detail) {
       isGoingBack ||= phase === "roll-back" || phase === "clean-up";
-      const step = { phase, container: member?.container ?? null };
+      const step = { phase, container: member?.container ?? null, detail };
       if (isGoingBack) recordStepIfPossible(state, stored.id, step);
       else recordStep(state, stored.id, step);
     },

@@ -1,5 +1,5 @@
 import type { ContainerStatus, StatusReport } from "../cli/reports.ts";
-import { listBackups } from "../state/backups.ts";
+import { countBackups } from "../state/backups.ts";
 import { type KnownCandidate, listCandidates } from "../state/candidates.ts";
 import { operationSteps, unfinishedOperations } from "../state/journal.ts";
 import { lockHolder } from "../state/lock.ts";
@@ -7,14 +7,14 @@ import { pendingCount } from "../state/outbox.ts";
 import { listQueue } from "../state/queue.ts";
 import { lastUpdates } from "../state/updates.ts";
 import type { RunContext } from "./context.ts";
-import { type InventoryItem, takeInventory } from "./inventory.ts";
+import { type Glance, takeGlance } from "./inventory.ts";
 import { nextRun } from "./next-run.ts";
 
 /** `pratique status`: what runs now, what the last run knew, what waits. Changes nothing. */
 export async function overview(context: RunContext): Promise<StatusReport> {
   const { config, state, ports } = context;
   const [items, next] = await Promise.all([
-    takeInventory(context),
+    takeGlance(context),
     nextRun(config.schedule, state, ports.clock.now()),
   ]);
   const holder = lockHolder(config.state);
@@ -37,38 +37,35 @@ export async function overview(context: RunContext): Promise<StatusReport> {
   };
 }
 
-function describeAll(items: readonly InventoryItem[], { state }: RunContext): ContainerStatus[] {
+function describeAll(items: readonly Glance[], { state }: RunContext): ContainerStatus[] {
   const candidates = new Map(listCandidates(state).map((known) => [known.container, known]));
   const queue = new Map(listQueue(state).map((entry) => [entry.container, entry]));
   const updates = lastUpdates(state);
-  const backups = listBackups(state);
+  const backups = countBackups(state);
   return items.map((item) => {
-    const { container, inspect, watch } = item;
+    const { container, watch } = item;
     const known = knownNow(item, candidates.get(container));
     const last = updates.get(container);
     return {
       container,
       service: item.service,
-      reference: inspect.Config.Image,
-      state: inspect.State.Status,
-      runningImageId: inspect.Image,
+      reference: item.image,
+      state: item.state,
+      runningImageId: item.imageId,
       runningDigest: item.runningDigests[0] ?? null,
       candidate: known?.candidate ?? null,
       skipped: watch.kind === "skipped" ? watch.why : null,
       decision: known?.decision ?? null,
       queue: queue.get(container) ?? null,
       lastUpdate: last === undefined ? null : { at: iso(last.atMs), outcome: last.outcome.kind },
-      backups: backups.filter((backup) => backup.container === container).length,
+      backups: backups.get(container) ?? 0,
     };
   });
 }
 
 /** What the last run knew counts only while the container still has the same reference. */
-function knownNow(
-  { inspect }: InventoryItem,
-  known: KnownCandidate | undefined,
-): KnownCandidate | null {
-  return known?.reference === inspect.Config.Image ? known : null;
+function knownNow({ image }: Glance, known: KnownCandidate | undefined): KnownCandidate | null {
+  return known?.reference === image ? known : null;
 }
 
 function iso(timeMs: number): string {

@@ -6,6 +6,7 @@
 import type { Decision } from "../policy/decision.ts";
 import type { BackupRotation } from "../policy/retention.ts";
 import type { ComposeProject, ContainerInspect } from "../ports.ts";
+import type { PostgresPlan } from "../postgres/postgres-plan.ts";
 import type { HealthReport } from "../services/health-report.ts";
 import type { Digest } from "../values/digest.ts";
 
@@ -47,6 +48,8 @@ export interface UpdatePlan {
   /** What the history and the message say of each member, by container; decided before. */
   facts: Record<string, UpdateFacts>;
   members: [MemberPlan, ...MemberPlan[]];
+  /** Set where the (only) member is a PostgreSQL server: its own procedure (src/postgres/). */
+  postgres?: PostgresPlan;
 }
 
 /** Names that a crashed operation can be recognised by; deterministic, so a lost id is no loss. */

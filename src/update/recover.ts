@@ -3,6 +3,7 @@
  * says now (I5, facts/crash-safety section 3). Every step first looks, so recovery can itself be
  * interrupted and run again.
  */
+import { recoverPostgres } from "../postgres/recover-postgres.ts";
 import { countRecoveryAttempt, operationSteps, unfinishedOperations } from "../state/journal.ts";
 import type { RunContext } from "./context.ts";
 import type { Failure } from "./failure.ts";
@@ -56,6 +57,9 @@ async function recoverOne(
       context,
     );
     return [];
+  }
+  if (operation.plan.postgres !== undefined) {
+    return await recoverPostgres(operation, failure, steps, context);
   }
   if (!phases.includes("deploy")) return await abandon(operation, failure, steps, context);
   return await goBack(operation, failure, steps, context);

@@ -1,6 +1,8 @@
 import { BACKUP_UNKNOWN, CONTAINER_NOT_UPDATABLE, IMAGE_REFUSED } from "../errors.ts";
 import { candidateTag } from "../policy/backup-names.ts";
 import type { ImageInspect } from "../ports.ts";
+import { isPostgresGroup, preflight } from "../postgres/preflight.ts";
+import { runPostgresUpdate } from "../postgres/run-postgres-update.ts";
 import { listBackups } from "../state/backups.ts";
 import { listUpdates } from "../state/updates.ts";
 import { type Digest, shortDigest } from "../values/digest.ts";
@@ -16,14 +18,14 @@ import { type ApprovedImage, approveFormer, gate } from "./gate.ts";
 import type { Group, Member } from "./group.ts";
 import { presentImage } from "./image-tags.ts";
 import { type InventoryItem, takeInventory } from "./inventory.ts";
-import type { RunReport } from "./outcome.ts";
+import type { ContainerReport, RunReport } from "./outcome.ts";
 import { planUpdate } from "./plan-update.ts";
 import type { Prepared } from "./prepared.ts";
-import { pull } from "./pull.ts";
+import { type PulledImage, pull } from "./pull.ts";
 import { registryFailureText } from "./refusal.ts";
 import { asRun } from "./run.ts";
 import { containerNamed } from "./run-cycle.ts";
-import { runUpdate } from "./run-update.ts";
+import { type ReadyUpdate, runUpdate } from "./run-update.ts";
 import { scan } from "./scan.ts";
 import { Steps } from "./steps.ts";
 
@@ -76,9 +78,24 @@ export async function rollBackByHand(
       approved: target.approved,
       steps,
     };
-    const containers = await runUpdate(ready, runId, context);
+    const containers = isPostgresGroup(group)
+      ? await rollBackPostgres(ready, group, pulled, runId, context)
+      : await runUpdate(ready, runId, context);
     return { containers, isEnvironmentMissing: false };
   });
+}
+
+/** A database server goes back as it is updated: with dump, cold copy and stopped dependents. */
+async function rollBackPostgres(
+  ready: ReadyUpdate,
+  group: Group,
+  pulled: PulledImage,
+  runId: string,
+  context: RunContext,
+): Promise<ContainerReport[]> {
+  const postgres = await preflight(group, pulled, context);
+  if ("kind" in postgres) throw IMAGE_REFUSED(group.members[0].container, postgres.why);
+  return await runPostgresUpdate({ ...ready, plan: { ...ready.plan, postgres } }, runId, context);
 }
 
 /** The tag that this container goes back to is the tag of all that share its reference. */

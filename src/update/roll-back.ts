@@ -41,7 +41,7 @@ export async function rollBack(operation: Operation, context: RunContext): Promi
     const result = await attempt("roll-back", member, async () => {
       const log = await putBack(member, operation, context);
       logs.set(member.container, readable(log, member));
-      const proof = await proveFormer(member, context);
+      const proof = await proveFormer(member, operation, context);
       if (proof.verdict === "healthy") {
         await quietly(context, () => undoBackup(member, context));
         return;
@@ -108,6 +108,13 @@ async function putBack(
     : await putBackByEngine(member, operation, ports);
 }
 
-async function proveFormer(member: MemberPlan, context: RunContext): Promise<Verification> {
-  return await verify(member, { imageId: member.formerImageId, withDeep: false }, context);
+async function proveFormer(
+  member: MemberPlan,
+  { plan }: Operation,
+  context: RunContext,
+): Promise<Verification> {
+  // PostgreSQL's dependents are stopped until their database is proved.
+  const withoutDependents = plan.postgres !== undefined;
+  const expectation = { imageId: member.formerImageId, withDeep: false, withoutDependents };
+  return await verify(member, expectation, context);
 }

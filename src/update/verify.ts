@@ -10,7 +10,7 @@ import type { MemberPlan } from "./plan.ts";
  */
 export async function verify(
   member: MemberPlan,
-  expectation: { imageId: string; withDeep: boolean },
+  expectation: { imageId: string; withDeep: boolean; withoutDependents?: boolean },
   context: RunContext,
 ): Promise<Verification> {
   return await awaitHealthy(checkTarget(member, context), await checkDeps(context), {
@@ -19,6 +19,7 @@ export async function verify(
     expectedImageId: expectation.imageId,
     baseline: member.baseline,
     withoutDeep: !expectation.withDeep,
+    withoutDependents: expectation.withoutDependents === true,
     onProgress: ({ text, elapsedMs, timeoutMs }) =>
       context.progress({ kind: "wait", container: member.container, text, elapsedMs, timeoutMs }),
   });

@@ -54,6 +54,7 @@ export function imageSummary(row: JsonObject): ImageSummary {
     id: textOf(row.Id),
     tags: textsOf(row.RepoTags).filter((tag) => tag !== "<none>:<none>"),
     repoDigests: textsOf(row.RepoDigests).filter((digest) => digest !== "<none>@<none>"),
+    labels: textsByKey(row.Labels),
     createdMs: Number(row.Created ?? 0) * 1000,
     sizeBytes: Number(row.Size ?? 0),
   };
