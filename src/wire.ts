@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { createClock } from "./adapters/system/clock.ts";
 import type { Config, NtfyConfig } from "./config/config.ts";
-import { NOTIFIER_MISSING } from "./errors.ts";
+import { NOTIFIER_MISSING, OperatorError } from "./errors.ts";
 import { lazily } from "./lazily.ts";
 import type { Notifier, Ports } from "./ports.ts";
 import type { Vantage } from "./services/address.ts";
@@ -149,7 +149,15 @@ function ntfyNotifier(ntfy: NtfyConfig | null, locate: (url: string) => Promise<
     return createNotifier({ ...ntfy, url: await locate(ntfy.url) });
   };
   return {
-    deliver: async (message) => (await current()).deliver(message),
+    // An engine that does not say where ntfy is makes a message late, and nothing else.
+    deliver: async (message) => {
+      try {
+        return await (await current()).deliver(message);
+      } catch (error) {
+        if (!(error instanceof OperatorError)) throw error;
+        return { kind: "retry", why: error.message, retryAfterMs: null };
+      }
+    },
     readBack: async (serverId) => (await current()).readBack(serverId),
   };
 }

@@ -5,6 +5,7 @@ import { removeOldState } from "../state/retention.ts";
 import { beginRun, closeInterruptedRuns, endRun } from "../state/runs.ts";
 import type { RunContext } from "./context.ts";
 import type { ContainerReport, RunKind, RunReport } from "./outcome.ts";
+import { quietly } from "./quietly.ts";
 import { tellSummary } from "./record.ts";
 import { recoverUnfinished } from "./recover.ts";
 import { STAY_MS, sendOutbox } from "./send-outbox.ts";
@@ -59,7 +60,7 @@ export async function asRun(
     };
     end(report, context);
     await sendOutbox(context, STAY_MS);
-    removeOldState(state, config.retention);
+    await quietly(context, async () => void removeOldState(state, config.retention));
     return report;
   } finally {
     lock.release();

@@ -10,6 +10,7 @@ import type { RunContext } from "./context.ts";
 
 /** How long a run stays to empty the outbox when the server does not answer. */
 export const STAY_MS = 5 * 60_000;
+const PAUSE_MS = 1000;
 
 /**
  * Delivers what is due, in order per container, until nothing waits or the time is over. An
@@ -34,33 +35,39 @@ async function sendChannel(
   const deadlineMs = ports.clock.monotonicMs() + stayMs;
   let delivered = 0;
   for (;;) {
-    delivered += await sendDue(channel, notifier, context);
+    const sent = await sendDue(channel, notifier, context);
+    delivered += sent.delivered;
     const next = nextDueMs(state, channel);
     if (next === null) return delivered;
-    const waitMs = Math.max(0, next - state.now());
+    const pauseMs = sent.isServerThere ? 0 : PAUSE_MS;
+    const waitMs = Math.max(pauseMs, next - state.now());
     if (ports.clock.monotonicMs() + waitMs > deadlineMs || stop.aborted) return delivered;
     await ports.clock.sleep(waitMs, stop).catch(() => {});
   }
 }
 
-/** Everything that is due now; a message that was delivered makes its successor due. */
-async function sendDue(channel: Channel, notifier: Notifier, context: RunContext): Promise<number> {
+/** What is due now, one by one; a server that does not take one is not asked about the others. */
+async function sendDue(
+  channel: Channel,
+  notifier: Notifier,
+  context: RunContext,
+): Promise<{ delivered: number; isServerThere: boolean }> {
   const { state } = context;
   let delivered = 0;
-  for (let due = dueMessages(state, { channel }); due.length > 0; ) {
-    for (const { id, message } of due) {
-      const answer = await notifier.deliver(message);
-      context.audit.write({ event: "message", id, channel, outcome: answer.kind });
-      if (answer.kind === "delivered") {
-        markDelivered(state, id, answer.serverId, channel);
-        delivered += 1;
-        continue;
-      }
-      const isRefused = answer.kind === "refused";
-      const retryAfterMs = answer.kind === "retry" ? answer.retryAfterMs : null;
-      markFailedAttempt(state, id, { why: answer.why, isRefused, retryAfterMs, channel });
+  for (;;) {
+    const [due] = dueMessages(state, { channel, limit: 1 });
+    if (due === undefined) return { delivered, isServerThere: true };
+    const { id, message } = due;
+    const answer = await notifier.deliver(message);
+    context.audit.write({ event: "message", id, channel, outcome: answer.kind });
+    if (answer.kind === "delivered") {
+      markDelivered(state, id, answer.serverId, channel);
+      delivered += 1;
+      continue;
     }
-    due = dueMessages(state, { channel });
+    const isRefused = answer.kind === "refused";
+    const retryAfterMs = answer.kind === "retry" ? answer.retryAfterMs : null;
+    markFailedAttempt(state, id, { why: answer.why, isRefused, retryAfterMs, channel });
+    if (!isRefused) return { delivered, isServerThere: false };
   }
-  return delivered;
 }
