@@ -27,10 +27,10 @@ async function main(args: readonly string[]): Promise<number> {
   const startMs = performance.now();
   const code = await enter(args);
   const seconds = Math.round((performance.now() - startMs) / 1000);
-  if (code === 0)
-    console.log(`Everything happened as told, in ${seconds} s. Nothing is left running.`);
-  else
-    console.error(`\nThe demo failed (exit ${code}) after ${seconds} s. Nothing is left running.`);
+  const took = args.includes("--stay") ? "" : ` in ${seconds} s`;
+  if (code === 0) console.log(`Everything happened as told${took}. Nothing is left running.`);
+  else if (code > 128) console.error("\nThe demo was interrupted. Nothing is left running.");
+  else console.error(`\nThe demo failed: exit ${code}${took}. Nothing is left running.`);
   return code === 0 ? 0 : 1;
 }
 

@@ -132,7 +132,8 @@ async function stay(lab: Lab, stack: Stack, stage: Stage): Promise<void> {
     "",
   ]);
   const path = [join(CHECKOUT, "bin"), lab.environment.PATH].join(delimiter);
-  const shell = spawn("/bin/sh", ["-i"], {
+  // Without job control: the terminal's process group is outside these namespaces.
+  const shell = spawn("/bin/sh", ["+m", "-i"], {
     cwd: stack.folder,
     env: {
       ...process.env,
