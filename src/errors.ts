@@ -443,3 +443,52 @@ export const DUMP_DAMAGED = defineError({
   next: "Choose another backup: `pratique rollback list-postgres` shows them all.",
   stateLeft: NOTHING_TOUCHED,
 });
+
+export const HELPER_FAILED = defineError({
+  code: "HELPER_FAILED",
+  exit: EXIT.failed,
+  what: (role: string, why: string) => `The helper container for ${role} failed: ${why}`,
+  next: "The reason names the cause; the image must have a shell, cp, find and stat.",
+  stateLeft: "The helper was removed; what it copied is incomplete and does not count as a backup.",
+});
+
+export const POSTGRES_BUSY = defineError({
+  code: "POSTGRES_BUSY",
+  exit: EXIT.failed,
+  what: (container: string, who: string) => `${container} is still in use: ${who}.`,
+  next: "End that client, or name its service among the dependents; then run the command again.",
+  stateLeft: "Everything that had been stopped was started again; the database was not touched.",
+});
+
+export const COMPANION_STARTED = defineError({
+  code: "COMPANION_STARTED",
+  exit: EXIT.failed,
+  what: (names: string) => `Somebody started ${names} while the database was being updated.`,
+  next: "Look for another updater or a watchdog on this host, then run the command again.",
+  stateLeft: "The former database runs, or was put back.",
+});
+
+export const SHUTDOWN_UNCLEAN = defineError({
+  code: "SHUTDOWN_UNCLEAN",
+  exit: EXIT.failed,
+  what: (container: string, why: string) => `${container} did not shut down cleanly: ${why}.`,
+  next: "See the server's log; a longer stop_grace_period may be needed.",
+  stateLeft: "The former database was started again and recovers by itself; nothing was copied.",
+});
+
+export const COPY_FAILED = defineError({
+  code: "COPY_FAILED",
+  exit: EXIT.failed,
+  what: (container: string, why: string) =>
+    `The cold copy of ${container}'s data directory is not what it was copied from: ${why}.`,
+  next: "See whether the disk is full or at fault, then run the command again.",
+  stateLeft: "The former database runs on its own data; the incomplete copy was removed.",
+});
+
+export const CLUSTER_CHANGED = defineError({
+  code: "CLUSTER_CHANGED",
+  exit: EXIT.failed,
+  what: (container: string, problems: string) => `${container} is not as it was: ${problems}.`,
+  next: "Compare with the dump that was made before; `pratique rollback list-postgres` names it.",
+  stateLeft: "The former database was put back.",
+});

@@ -18,7 +18,10 @@ export type HoldReason =
   | "notify-only"
   | "critical-failed"
   | "quarantined"
-  | "never-day";
+  | "never-day"
+  | "postgres"
+  | "postgres-major"
+  | "postgres-collation";
 
 /** One rule that spoke, as data; text is made from it. */
 export interface Blocker {

@@ -17,7 +17,10 @@ const MOST_FILES = 20_000;
 
 /** Dumps and snapshots in folders of this machine. */
 export function createDumpFiles(): DumpFiles {
-  return { openPartial, read, publish, readText, list, remove, makeFolder, renameFolder };
+  return {
+    ...{ openPartial, read, publish, readText, list, remove, makeFolder, renameFolder },
+    write: async (path, text) => writeFileAtomically(path, text),
+  };
 }
 
 async function openPartial(

@@ -1,0 +1,107 @@
+import { CLUSTER_CHANGED } from "../errors.ts";
+import type { RunContext } from "../update/context.ts";
+import { type ClusterFacts, differences, readCluster } from "./baseline.ts";
+import { connect, type PostgresClient } from "./client.ts";
+
+/** Starts a fresh cluster: after an update it means that the data was not found. */
+const FRESH_CLUSTER = "PostgreSQL init process complete";
+const LOG_TROUBLE =
+  /\b(PANIC|invalid page|could not read block|collation version mismatch|is incompatible with server)\b/;
+const LOG_LINES = 500;
+const LOADABLE = `select extname as name, extversion as version from pg_extension e
+  where not exists (select 1 from pg_available_extension_versions v
+    where v.name = e.extname and v.version = e.extversion)`;
+const FILE_ERRORS =
+  "select coalesce(error, '') as error from pg_file_settings where error is not null";
+const CHECKSUM_FAILURES =
+  "select coalesce(sum(checksum_failures), 0)::int as count from pg_stat_database";
+const WRITE_TIMEOUT_MS = 120_000;
+
+/**
+ * Proves that the running server is the cluster of before: identifier, databases, roles,
+ * extensions, collations, log; and that it takes writes, in a database of our own. Throws
+ * CLUSTER_CHANGED with everything that is wrong.
+ */
+export async function checkCluster(
+  container: string,
+  options: {
+    baseline: ClusterFacts;
+    user: string | null;
+    operationId: string;
+    exempt?: { identifier?: boolean };
+  },
+  { ports }: Pick<RunContext, "ports">,
+): Promise<ClusterFacts> {
+  const inspect = await ports.engine.inspectContainer(container);
+  if (inspect === null) throw CLUSTER_CHANGED(container, "the container is gone");
+  const log = await ports.engine.logTail(inspect.Id, LOG_LINES);
+  const sinceStart = linesSince(log);
+  if (sinceStart.some((line) => line.includes(FRESH_CLUSTER)) && !options.exempt?.identifier) {
+    throw CLUSTER_CHANGED(container, "it started an empty cluster: its data was not found");
+  }
+  const client = await connect(inspect, options.user, ports.engine);
+  const now = await readCluster(client);
+  const problems = differences(options.baseline, now, options.exempt ?? {});
+  for (const line of sinceStart) {
+    const trouble = LOG_TROUBLE.exec(line)?.[1];
+    if (trouble !== undefined) problems.push(`its log says "${trouble}"`);
+  }
+  problems.push(...(await serverTroubles(client, now)));
+  if (problems.length === 0) await proveWrites(client, options.operationId);
+  if (problems.length > 0) {
+    throw CLUSTER_CHANGED(container, [...new Set(problems)].slice(0, 6).join("; "));
+  }
+  return now;
+}
+
+/** The log of the container holds former starts too. */
+function linesSince(log: readonly string[]): readonly string[] {
+  const starts = log.findLastIndex((line) => /starting PostgreSQL \d/.test(line));
+  const fresh = log.findLastIndex((line) => line.includes(FRESH_CLUSTER));
+  // The first start of a fresh cluster logs "complete" just before the real start.
+  const from = fresh >= 0 && starts - fresh <= 3 ? fresh : starts;
+  return log.slice(Math.max(0, from));
+}
+
+async function serverTroubles(client: PostgresClient, now: ClusterFacts): Promise<string[]> {
+  const problems: string[] = [];
+  for (const [database] of Object.entries(now.extensions)) {
+    for (const { name, version } of await client.rows<{ name: string; version: string }>(
+      database,
+      LOADABLE,
+    )) {
+      problems.push(`the image has no ${name} ${version} (used in ${database})`);
+    }
+  }
+  const errors = await client.rows<{ error: string }>("postgres", FILE_ERRORS);
+  problems.push(...errors.map(({ error }) => `a setting is refused: ${error}`));
+  const [checksums] = await client.rows<{ count: number }>("postgres", CHECKSUM_FAILURES);
+  if ((checksums?.count ?? 0) > 0) problems.push(`${checksums?.count} checksum failures`);
+  return problems;
+}
+
+/** Writes into a throwaway database, never into anybody else's. */
+async function proveWrites(client: PostgresClient, operationId: string): Promise<void> {
+  const name = writeTestDatabase(operationId);
+  await client.execute("postgres", [`DROP DATABASE IF EXISTS ${name}`], WRITE_TIMEOUT_MS);
+  await client.execute(
+    "postgres",
+    [`CREATE DATABASE ${name} TEMPLATE template0`],
+    WRITE_TIMEOUT_MS,
+  );
+  await client.execute(
+    name,
+    [
+      "CREATE TABLE proof (id int PRIMARY KEY, at timestamptz)",
+      "INSERT INTO proof SELECT n, now() FROM generate_series(1, 1000) n",
+      "CHECKPOINT",
+    ],
+    WRITE_TIMEOUT_MS,
+  );
+  await client.execute("postgres", [`DROP DATABASE ${name}`], WRITE_TIMEOUT_MS);
+}
+
+/** The database of the write test; a crash may leave it behind. */
+export function writeTestDatabase(operationId: string): string {
+  return `pratique_write_test_${operationId}`;
+}

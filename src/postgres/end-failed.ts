@@ -1,0 +1,230 @@
+/**
+ * How a PostgreSQL update ends that did not succeed, at any step and after any crash: before the
+ * server stopped everything is started again; after it the former image comes back, on its own data
+ * or on the cold copy; after the commit point nothing that applications wrote is thrown away.
+ */
+import { OperatorError } from "../errors.ts";
+import { attempt, type Failure, isFailure } from "../update/failure.ts";
+import type { ContainerReport, Outcome } from "../update/outcome.ts";
+import { quietly } from "../update/quietly.ts";
+import { announceRollBack, recordEnd } from "../update/record-operation.ts";
+import { type RollBackResult, rollBack, rollBackOutcomes } from "../update/roll-back.ts";
+import { abandon, tidy } from "../update/run-update.ts";
+import { verify } from "../update/verify.ts";
+import { checkCluster } from "./check-cluster.ts";
+import { connect } from "./client.ts";
+import { restoreCopy, withData } from "./cold-copy.ts";
+import {
+  givePoliciesBack,
+  startCompanions,
+  stopCompanions,
+  verifyCompanions,
+} from "./companions.ts";
+import { dumpCluster } from "./dump.ts";
+import { removeHelpers } from "./helper.ts";
+import { giveServerPolicyBack, hasSameExtensions, type PostgresUpdate } from "./postgres-update.ts";
+import { isBefore } from "./steps.ts";
+
+const ENGINE_PATIENCE_MS = 2 * 60_000;
+const ENGINE_POLL_MS = 1000;
+const STOP_TIMEOUT_S = 120;
+
+/** Ends an update that failed in the step that was reached. */
+export async function endFailed(
+  update: PostgresUpdate,
+  failure: Failure,
+): Promise<ContainerReport[]> {
+  await engineAnswers(update);
+  await quietly(update.context, () =>
+    removeHelpers(update.operation.id, update.context.ports.engine),
+  );
+  if (isBefore(update.reached, "stop server")) return await startAgain(update, failure);
+  if (isBefore(update.reached, "start dependents")) {
+    return await goBackPostgres(update, failure, { mayRestore: true });
+  }
+  return await afterCommitPoint(update, failure);
+}
+
+/** An engine that restarts is not gone: everything that follows needs it. */
+async function engineAnswers({ context }: PostgresUpdate): Promise<void> {
+  const { engine, clock } = context.ports;
+  const startMs = clock.monotonicMs();
+  while (clock.monotonicMs() - startMs < ENGINE_PATIENCE_MS) {
+    try {
+      await engine.info();
+      return;
+    } catch (error) {
+      if (!(error instanceof OperatorError)) throw error;
+      await clock.sleep(ENGINE_POLL_MS);
+    }
+  }
+}
+
+/** The server was not stopped: whatever was, is started again, and it is said if it is not well. */
+async function startAgain(update: PostgresUpdate, failure: Failure): Promise<ContainerReport[]> {
+  const { operation, member, steps, context } = update;
+  const problems: string[] = [];
+  const result = await attempt(failure.phase, member, async () => {
+    const former = await context.ports.engine.inspectContainer(member.formerId);
+    if (former !== null && !former.State.Running) {
+      await context.ports.engine.startContainer(member.formerId);
+      await proveFormer(update);
+    }
+    problems.push(...(await companionsBack(update)));
+  });
+  if (isFailure(result)) problems.push(result.why);
+  const why = [failure.why, ...problems].join("; ");
+  return await abandon(operation, { ...failure, why }, steps, context);
+}
+
+/** The former image back on data that it can read, proved; then everybody who was stopped. */
+export async function goBackPostgres(
+  update: PostgresUpdate,
+  failure: Failure,
+  options: { mayRestore: boolean },
+): Promise<ContainerReport[]> {
+  const { operation, member, plan, steps, context } = update;
+  announceRollBack(operation, failure, context);
+  const result = await steps.run("roll-back", failure.why, async () => {
+    operation.step("roll-back", member, { postgres: update.reached });
+    const mayRestore = options.mayRestore && plan.snapshotPath !== null;
+    let back = await putServerBack(update, mayRestore);
+    const companions = await attempt("roll-back", member, () => companionsBack(update));
+    const problems = isFailure(companions) ? [companions.why] : companions;
+    if (problems.length > 0) {
+      const why = [back.why, ...problems].filter((each) => each !== "").join("; ");
+      back = { ...back, kind: "failed", why, evidence: [...back.evidence, ...problems] };
+    }
+    return back;
+  });
+  const kept = plan.failedDataPath;
+  const told: Failure =
+    kept === null
+      ? failure
+      : { ...failure, evidence: [...failure.evidence, `the data it left is kept in ${kept}`] };
+  const outcomes = rollBackOutcomes(operation, told, result);
+  const reports = recordEnd(operation, outcomes, told, steps, context);
+  if (result.kind === "rolled-back") await tidy(operation, "rolled-back", steps, context);
+  return reports;
+}
+
+async function putServerBack(update: PostgresUpdate, mayRestore: boolean): Promise<RollBackResult> {
+  const { operation, member, context } = update;
+  if (!isBefore(update.reached, "start candidate")) {
+    const ready = await attempt("roll-back", member, () => makeReadable(update, mayRestore));
+    if (isFailure(ready)) context.progress({ kind: "note", text: ready.why });
+  }
+  const result = await rollBack(operation, context);
+  const proof = await attempt("roll-back", member, () => proveFormer(update));
+  const isBack = result.kind === "rolled-back" && !isFailure(proof);
+  if (isBack || result.superseded.size > 0) return result;
+  const why = isFailure(proof) ? proof.why : result.why;
+  if (!mayRestore || update.plan.failedDataPath !== null) return { ...result, kind: "failed", why };
+  context.progress({ kind: "note", text: `${why} The cold copy is put back.` });
+  const second = await attempt("roll-back", member, async () => {
+    await stopNamed(update);
+    await restore(update);
+    await context.ports.engine.startContainer(member.container);
+    await proveFormer(update);
+  });
+  if (!isFailure(second)) return { ...result, kind: "rolled-back", why: "" };
+  return { ...result, kind: "failed", why: `${why}; with the cold copy: ${second.why}` };
+}
+
+/** Stops the candidate; where it left data that is not of this cluster, the cold copy replaces it. */
+async function makeReadable(update: PostgresUpdate, mayRestore: boolean): Promise<void> {
+  const { operation, member, plan, context } = update;
+  await stopNamed(update);
+  const { dataMount: mount, baseline } = plan;
+  const request = {
+    ...{ operationId: operation.id, role: "control-data", imageId: member.formerImageId, mount },
+    isReadOnly: true,
+  };
+  const identifier = await attempt("roll-back", member, () =>
+    withData(request, context, async (helper) => (await helper.controlData()).systemIdentifier),
+  );
+  if (identifier === baseline.systemIdentifier || !mayRestore) return;
+  await restore(update);
+}
+
+async function restore({ operation, member, plan, context }: PostgresUpdate): Promise<void> {
+  if (plan.snapshotPath === null) return;
+  const { folder: backupFolder, dataMount: mount, snapshotPath: path } = plan;
+  const imageId = member.formerImageId;
+  const request = { operationId: operation.id, imageId, mount, backupFolder, path };
+  plan.failedDataPath = await restoreCopy(request, context);
+  operation.savePlan();
+}
+
+/** Never two servers on one data directory: whoever has it open ends first. */
+async function stopNamed({ operation, member, context }: PostgresUpdate): Promise<void> {
+  const { engine } = context.ports;
+  const names = [member.container, member.newId, member.formerId];
+  for (const name of names) {
+    const present = name === null ? null : await engine.inspectContainer(name);
+    const isOurs =
+      present !== null &&
+      [member.formerImageId, operation.plan.candidateImageId].includes(present.Image);
+    if (!isOurs) continue;
+    await engine.setRestartPolicy(present.Id, { Name: "no" });
+    await engine.stopContainer(present.Id, STOP_TIMEOUT_S);
+  }
+}
+
+async function proveFormer(update: PostgresUpdate): Promise<void> {
+  const { operation, member, plan, context } = update;
+  const imageId = member.formerImageId;
+  const expectation = { imageId, withDeep: false, withoutDependents: true };
+  await verify(member, expectation, context);
+  const { baseline, user } = plan;
+  await checkCluster(member.container, { baseline, user, operationId: operation.id }, context);
+}
+
+/** Dependents, then sidecars, then the restart policies. Returns who is worse than before. */
+async function companionsBack(update: PostgresUpdate): Promise<string[]> {
+  const { plan, context } = update;
+  const problems = [
+    ...(await startCompanions(plan.companions, "dependent", context)),
+    ...(await startCompanions(plan.companions, "sidecar", context)),
+  ];
+  await givePoliciesBack(plan.companions, context);
+  await giveServerPolicyBack(update);
+  return [...problems, ...(await verifyCompanions(plan.companions, context))];
+}
+
+/** Applications may have written: their data stays, with the former image only where it can read. */
+async function afterCommitPoint(
+  update: PostgresUpdate,
+  failure: Failure,
+): Promise<ContainerReport[]> {
+  const { operation, member, plan, steps, context } = update;
+  const isSame = await attempt("verify", member, () => hasSameExtensions(update));
+  if (isSame === true) {
+    const stopped = await attempt("verify", member, async () => {
+      await stopCompanions(plan.companions, "sidecar", context);
+      await stopCompanions(plan.companions, "dependent", context);
+    });
+    if (isFailure(stopped)) context.progress({ kind: "note", text: stopped.why });
+    return await goBackPostgres(update, failure, { mayRestore: false });
+  }
+  const dump = await attempt("verify", member, () => dumpNewState(update));
+  const companions = await attempt("verify", member, () => companionsBack(update));
+  const kept = isFailure(dump) ? `it could not be dumped: ${dump.why}` : `its dump is ${dump}`;
+  const why = `${failure.why}. Extensions changed and applications may have written, so the new server keeps running; ${kept}. A person must decide.`;
+  const evidence = isFailure(companions) ? [companions.why] : companions;
+  const outcome: Outcome = {
+    ...{ kind: "rollback-failed", phase: failure.phase, why },
+    evidence: [...failure.evidence, ...evidence],
+  };
+  return recordEnd(operation, new Map([[member.container, outcome]]), failure, steps, context);
+}
+
+async function dumpNewState({ member, plan, context }: PostgresUpdate): Promise<string> {
+  const { ports, config } = context;
+  const present = await ports.engine.inspectContainer(member.container);
+  if (present === null) return "none";
+  const client = await connect(present, plan.user, ports.engine);
+  const { host } = config;
+  const request = { host, folder: plan.folder, occasion: "manual" as const, onProgress: () => {} };
+  return (await dumpCluster(client, request, ports)).path;
+}

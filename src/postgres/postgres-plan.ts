@@ -1,0 +1,38 @@
+import type { RestartPolicy } from "../ports.ts";
+import type { HealthReport } from "../services/health-report.ts";
+import type { ClusterFacts } from "./baseline.ts";
+import type { DataMount } from "./data-mount.ts";
+
+/** A container that is stopped while the database is, and started again whatever happens. */
+export interface Companion {
+  container: string;
+  /** Key in the configuration. */
+  service: string;
+  role: "dependent" | "sidecar";
+  id: string;
+  /** Only what ran before is started again. */
+  wasRunning: boolean;
+  policy: RestartPolicy;
+  /** How healthy it was before; null where nothing is compared. */
+  baseline: HealthReport | null;
+}
+
+/** The part of an update's plan that only PostgreSQL has. */
+export interface PostgresPlan {
+  user: string | null;
+  /** `backups.postgres`. */
+  folder: string;
+  baseline: ClusterFacts;
+  dataMount: DataMount;
+  /** In the order in which they start. */
+  companions: Companion[];
+  withColdCopy: boolean;
+  withDrill: boolean;
+  /** Known once they are made. */
+  dumpPath: string | null;
+  snapshotPath: string | null;
+  /** Where a data directory was put that had to be replaced by the cold copy. */
+  failedDataPath: string | null;
+  /** Wall time when the server was about to be stopped. */
+  stoppedAtMs: number | null;
+}

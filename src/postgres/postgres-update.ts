@@ -1,0 +1,51 @@
+import type { RunContext } from "../update/context.ts";
+import type { Operation } from "../update/operation.ts";
+import type { MemberPlan } from "../update/plan.ts";
+import type { Steps } from "../update/steps.ts";
+import { readCluster } from "./baseline.ts";
+import { connect } from "./client.ts";
+import type { PostgresPlan } from "./postgres-plan.ts";
+import type { PostgresStep } from "./steps.ts";
+
+/** One update of a PostgreSQL server in hand. */
+export interface PostgresUpdate {
+  operation: Operation;
+  member: MemberPlan;
+  plan: PostgresPlan;
+  steps: Steps;
+  context: RunContext;
+  /** The step that began last. */
+  reached: PostgresStep;
+}
+
+/** The update that an operation describes. */
+export function updateOf(
+  operation: Operation,
+  steps: Steps,
+  context: RunContext,
+  reached: PostgresStep = "notify start",
+): PostgresUpdate {
+  const { postgres, members } = operation.plan;
+  if (postgres === undefined) throw new Error("the operation is no PostgreSQL update");
+  return { operation, member: members[0], plan: postgres, steps, context, reached };
+}
+
+/** Whoever has the name now gets the restart policy that the former one had. */
+export async function giveServerPolicyBack({ member, context }: PostgresUpdate): Promise<void> {
+  const present = await context.ports.engine.inspectContainer(member.container);
+  const policy = member.formerInspect.HostConfig.RestartPolicy ?? { Name: "no" };
+  if (present !== null) await context.ports.engine.setRestartPolicy(present.Id, policy);
+}
+
+/** Whether extensions are what they were: else the former image may not be able to load them. */
+export async function hasSameExtensions(update: PostgresUpdate): Promise<boolean> {
+  const { member, plan, context } = update;
+  const { engine } = context.ports;
+  const present = await engine.inspectContainer(member.container);
+  if (present === null || !present.State.Running) return true;
+  const now = await readCluster(await connect(present, plan.user, engine));
+  return Object.entries(plan.baseline.extensions).every(
+    ([database, extensions]) =>
+      JSON.stringify(now.extensions[database] ?? extensions) === JSON.stringify(extensions),
+  );
+}

@@ -1,0 +1,36 @@
+import { operationSteps } from "../state/journal.ts";
+import type { RunContext } from "../update/context.ts";
+import type { Failure } from "../update/failure.ts";
+import type { Operation } from "../update/operation.ts";
+import type { ContainerReport } from "../update/outcome.ts";
+import type { Steps } from "../update/steps.ts";
+import { endFailed, goBackPostgres } from "./end-failed.ts";
+import { removeHelpers } from "./helper.ts";
+import { updateOf } from "./postgres-update.ts";
+import { goOn } from "./run-postgres-update.ts";
+import { isBefore, POSTGRES_STEPS, type PostgresStep } from "./steps.ts";
+
+/**
+ * Brings an interrupted PostgreSQL update to one of its two ends: what had not reached the commit
+ * point goes back, what had goes on. Helpers of the crashed run are ended first.
+ */
+export async function recoverPostgres(
+  operation: Operation,
+  failure: Failure,
+  steps: Steps,
+  context: RunContext,
+): Promise<ContainerReport[]> {
+  await removeHelpers(operation.id, context.ports.engine);
+  const journal = operationSteps(context.state, operation.id);
+  const reached = journal.map(({ detail }) => stepOf(detail)).findLast((step) => step !== null);
+  const update = updateOf(operation, steps, context, reached ?? "notify start");
+  const isGoingBack = journal.some(({ phase }) => phase === "roll-back");
+  const isCommitted = !isBefore(update.reached, "start dependents");
+  if (isGoingBack) return await goBackPostgres(update, failure, { mayRestore: !isCommitted });
+  return isCommitted ? await goOn(update) : await endFailed(update, failure);
+}
+
+function stepOf(detail: unknown): PostgresStep | null {
+  if (typeof detail !== "object" || detail === null || !("postgres" in detail)) return null;
+  return POSTGRES_STEPS.find((step) => step === detail.postgres) ?? null;
+}

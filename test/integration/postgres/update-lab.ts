@@ -1,0 +1,132 @@
+/** A host with a database server and applications that use it, and images to update it to. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import type { ContainerReport, RunReport } from "../../../src/update/outcome.ts";
+import type { ImageSpec, Lab } from "../../lab/lab-types.ts";
+import { pollUntil } from "../../lab/poll-until.ts";
+import { postgresImage } from "../../lab/postgres-images.ts";
+import { type Host, hostOn } from "../update/host.ts";
+import { checksums, fillServer, type Server, startServer } from "./server.ts";
+
+export interface DatabaseHost {
+  lab: Lab;
+  host: Host;
+  server: Server;
+  folder: string;
+  /** Checksums of every table but those that the application writes. */
+  data(): Promise<Record<string, string>>;
+  update(): Promise<ContainerReport>;
+  /** `running unless-stopped` by container. */
+  states(): Promise<Record<string, string>>;
+}
+
+/** Inserts a row every half second and is healthy while that works. */
+export function application(user: string, database: string): ImageSpec {
+  const insert = `psql -X -q -h postgres -U ${user} -d ${database} -c 'insert into visits default values'`;
+  const script = `trap 'exit 0' TERM
+while :; do
+  if ${insert}; then touch /tmp/ok; else rm -f /tmp/ok; fi
+  sleep 0.5 & wait $!
+done`;
+  return {
+    ...postgresImage("15-old"),
+    volumes: [],
+    entrypoint: ["sh", "-c", script],
+    cmd: [],
+    healthcheck: {
+      test: ["CMD-SHELL", "test -e /tmp/ok"],
+      intervalMs: 500,
+      timeoutMs: 2000,
+      retries: 3,
+    },
+  };
+}
+
+export interface DatabaseHostOptions {
+  rows?: number;
+  extra?: string;
+  user?: string;
+}
+
+/** Server, application, sidecar; by plain `docker run`, restarting by themselves. */
+export async function openDatabaseHost(
+  lab: Lab,
+  { rows = 1000, extra = "", user = "admin" }: DatabaseHostOptions = {},
+): Promise<DatabaseHost> {
+  await lab.docker(["network", "create", "apps"]);
+  const server = await startServer(lab, {
+    user,
+    options: ["--network", "apps", "--volume", "postgres-data:/var/lib/postgresql/data"],
+  });
+  await fillServer(server, rows);
+  await server.sql(
+    "atuin",
+    "create table visits (at timestamptz default now())",
+    "alter table visits owner to atuin",
+  );
+  const image = await lab.image("app:1", application("atuin", "atuin"));
+  for (const name of ["app", "backup"]) {
+    await lab.docker([
+      ...["run", "--detach", "--name", name, "--network", "apps", "--restart", "always"],
+      ...["--env", "PGPASSWORD=atuin-password"],
+      ...(name === "backup" ? ["--no-healthcheck", "--entrypoint", "sleep"] : []),
+      image.reference,
+      ...(name === "backup" ? ["100000"] : []),
+    ]);
+  }
+  await pollUntil("the application to write", 60_000, async () =>
+    Number(await server.sql("atuin", "select count(*) from visits")) > 0 ? true : undefined,
+  );
+  const folder = join(lab.folder("backups"), "postgres");
+  const host = hostOn(
+    lab,
+    `backups:
+  postgres: ${folder}
+watch:
+  exclude: [app, backup]
+services:
+  postgres:
+    check: postgres
+    timeout: 20s
+    stable: 1s
+    databases: [atuin]
+    dependents: [app]
+    sidecars: [backup]
+    dataBackup: true
+${extra}`,
+  );
+  return {
+    ...{ lab, host, server, folder },
+    async data() {
+      const sums = await checksums(server);
+      delete sums["atuin: public.visits"];
+      return sums;
+    },
+    async update() {
+      const report = await runWithOutput(host);
+      const [container] = report.containers;
+      assert.ok(container !== undefined, JSON.stringify(report));
+      return container;
+    },
+    async states() {
+      const format = "{{.Name}}={{.State.Status}} {{.HostConfig.RestartPolicy.Name}}";
+      const ids = (await lab.docker(["ps", "--all", "--quiet"])).stdout.split("\n");
+      const { stdout } = await lab.docker(["inspect", "--format", format, ...ids]);
+      return Object.fromEntries(
+        stdout.split("\n").map((line) => line.slice(1).split("=") as [string, string]),
+      );
+    },
+  };
+}
+
+async function runWithOutput(host: Host): Promise<RunReport> {
+  const { stdout, stderr, code } = await host.pratique("update", "postgres", "--json");
+  assert.ok(stdout.startsWith("{"), `no report (exit ${code}): ${stdout}\n${stderr}`);
+  return JSON.parse(stdout) as RunReport;
+}
+
+export const RUNNING = {
+  app: "running always",
+  backup: "running always",
+  postgres: "running unless-stopped",
+};
