@@ -3,8 +3,9 @@ import type { Clock, RegistryFailure } from "../../ports.ts";
 import type { Challenge } from "./challenge.ts";
 import type { RegistryCredentials } from "./credentials.ts";
 import type { PatientSender } from "./patient-sender.ts";
-import { newPatience } from "./patient-sender.ts";
 import type { RegistryLogin } from "./registry-login.ts";
+import type { BearerChallenge, Token } from "./token-service.ts";
+import { basicHeader, fetchToken } from "./token-service.ts";
 
 /** Value of an `Authorization` header, and whether it was made for this very request. */
 export interface Authorization {
@@ -15,8 +16,11 @@ export interface Authorization {
 
 /** Answers one registry's challenges. */
 export interface Authorizer {
-  /** Keeps what the registry asked for when this repository was read. */
-  learn(challenge: Challenge, repository: string): void;
+  /**
+   * Keeps what the registry asked for when this repository was read. Whether another token than
+   * before is wanted for it.
+   */
+  learn(challenge: Challenge, repository: string): boolean;
   /**
    * What to send for this repository; null while the registry has not asked for anything, or
    * where it asks for a login and there is none: other repositories may be open to all.
@@ -26,21 +30,6 @@ export interface Authorizer {
   /** Throws away a token that the registry no longer accepts. */
   reject(authorization: Authorization): void;
 }
-
-interface Token {
-  header: string;
-  expiresAtMs: number;
-}
-
-type BearerChallenge = Extract<Challenge, { scheme: "bearer" }>;
-
-/** What a token service that names no life time grants (distribution's token specification). */
-const DEFAULT_LIFE_S = 60;
-const MAX_LIFE_S = 3_600;
-/** A token must still be valid when the registry reads it. */
-const MARGIN_MS = 10_000;
-const MAX_TOKEN_ANSWER_BYTES = 256 * 1024;
-const CLIENT = "pratique";
 
 export function createAuthorizer(deps: {
   registry: string;
@@ -62,33 +51,17 @@ export function createAuthorizer(deps: {
     return oddScopes.get(repository) ?? sharedScope ?? standardScope(repository);
   }
 
-  async function fetchToken(
+  async function newToken(
     challenge: BearerChallenge,
     scope: string,
   ): Promise<Token | RegistryFailure> {
-    const login = await findLogin();
-    if (login !== null && login.kind === "failed") return login.failure;
-    const realm = acceptRealm(challenge.realm, deps.isPlainHttp());
-    if (realm === null) {
-      return unexpected(registry, "it names a token service that is not https");
-    }
-    const answer = await sender.send(
-      {
-        ...tokenRequest(realm, challenge.service, scope, login?.login ?? null),
-        maxBodyBytes: MAX_TOKEN_ANSWER_BYTES,
-        acceptsAnyCertificate: false,
-      },
-      newPatience(),
+    const found = await findLogin();
+    if (found?.kind === "failed") return found.failure;
+    const login = found?.login ?? null;
+    return await fetchToken(
+      { registry, challenge, scope, login, isPlainHttp: deps.isPlainHttp() },
+      { sender, monotonicMs: () => clock.monotonicMs() },
     );
-    if (answer.kind !== "answer") return answer;
-    if (answer.status === 401 || answer.status === 403) {
-      return { kind: "unauthorised", registry, status: answer.status };
-    }
-    if (answer.status !== 200) {
-      return unexpected(registry, `its token service answered ${answer.status}`);
-    }
-    const token = readToken(answer.body, clock.monotonicMs());
-    return token ?? unexpected(registry, "its token service gave no token");
   }
 
   async function findLogin(): Promise<
@@ -99,7 +72,8 @@ export function createAuthorizer(deps: {
       return login === null ? null : { kind: "found", login };
     } catch (error) {
       if (!(error instanceof OperatorError)) throw error;
-      return { kind: "failed", failure: unexpected(registry, error.message) };
+      const failure = { kind: "unexpected", registry, why: error.message } as const;
+      return { kind: "failed", failure };
     }
   }
 
@@ -112,12 +86,14 @@ export function createAuthorizer(deps: {
 
   return {
     learn(challenge, repository) {
+      const formerScope = scopeOf(repository);
       known = challenge;
-      if (challenge.scheme !== "bearer" || challenge.scope === null) return;
-      if (challenge.scope === standardScope(repository)) return;
+      if (challenge.scheme !== "bearer" || challenge.scope === null) return false;
       // Amazon's public registry has one scope ("aws") for all; others follow rules of their own.
-      if (challenge.scope.startsWith("repository:")) oddScopes.set(repository, challenge.scope);
-      else sharedScope = challenge.scope;
+      if (!challenge.scope.startsWith("repository:")) sharedScope = challenge.scope;
+      else if (challenge.scope === standardScope(repository)) oddScopes.delete(repository);
+      else oddScopes.set(repository, challenge.scope);
+      return scopeOf(repository) !== formerScope;
     },
 
     async authorize(repository) {
@@ -128,12 +104,11 @@ export function createAuthorizer(deps: {
       if (kept !== undefined && clock.monotonicMs() < kept.expiresAtMs) {
         return { kind: "authorization", header: kept.header, isFresh: false };
       }
-      const challenge = known;
-      const fetching = pending.get(scope) ?? fetchToken(challenge, scope);
+      const fetching = pending.get(scope) ?? newToken(known, scope);
       pending.set(scope, fetching);
       try {
         const token = await fetching;
-        if ("kind" in token) return token;
+        if (token.kind !== "token") return token;
         tokens.set(scope, token);
         return { kind: "authorization", header: token.header, isFresh: true };
       } finally {
@@ -149,63 +124,6 @@ export function createAuthorizer(deps: {
   };
 }
 
-/** The token service's address; null unless it is https, or the registry itself is plain HTTP. */
-function acceptRealm(realm: string, isPlainHttp: boolean): URL | null {
-  if (!URL.canParse(realm)) return null;
-  const url = new URL(realm);
-  return url.protocol === "https:" || (url.protocol === "http:" && isPlainHttp) ? url : null;
-}
-
-function tokenRequest(
-  realm: URL,
-  service: string | null,
-  scope: string,
-  login: RegistryLogin | null,
-): { method: "GET" | "POST"; url: URL; headers: Record<string, string>; body?: string } {
-  if (login?.kind === "identity-token") {
-    const form = new URLSearchParams({
-      grant_type: "refresh_token",
-      service: service ?? "",
-      scope,
-      client_id: CLIENT,
-      refresh_token: login.token.reveal(),
-    });
-    const headers = { "content-type": "application/x-www-form-urlencoded" };
-    return { method: "POST", url: realm, headers, body: form.toString() };
-  }
-  const url = new URL(realm);
-  if (service !== null) url.searchParams.set("service", service);
-  url.searchParams.set("scope", scope);
-  if (login === null) return { method: "GET", url, headers: {} };
-  url.searchParams.set("account", login.username);
-  return { method: "GET", url, headers: { authorization: basicHeader(login) } };
-}
-
-function readToken(body: Buffer, nowMs: number): Token | null {
-  let answer: unknown;
-  try {
-    answer = JSON.parse(body.toString("utf8"));
-  } catch {
-    return null;
-  }
-  if (typeof answer !== "object" || answer === null) return null;
-  const { token, access_token: accessToken, expires_in: life } = answer as Record<string, unknown>;
-  const value = typeof token === "string" && token !== "" ? token : accessToken;
-  // A header value must stay one line of printable characters.
-  if (typeof value !== "string" || !/^[\x21-\x7e]+$/.test(value)) return null;
-  const lifeS = typeof life === "number" && life > 0 ? Math.min(life, MAX_LIFE_S) : DEFAULT_LIFE_S;
-  return { header: `Bearer ${value}`, expiresAtMs: nowMs + lifeS * 1000 - MARGIN_MS };
-}
-
-function basicHeader(login: Extract<RegistryLogin, { kind: "password" }>): string {
-  const pair = `${login.username}:${login.password.reveal()}`;
-  return `Basic ${Buffer.from(pair).toString("base64")}`;
-}
-
 function standardScope(repository: string): string {
   return `repository:${repository}:pull`;
-}
-
-function unexpected(registry: string, why: string): RegistryFailure {
-  return { kind: "unexpected", registry, why };
 }

@@ -27,7 +27,7 @@ export interface RegistryHost {
 type Scheme = "https" | "http";
 
 const HUB_API = "registry-1.docker.io";
-/** Unauthorised once without a token, and once with one that had lost its validity early. */
+/** Without a token, with one that had lost its validity early, with one for the wrong scope. */
 const MAX_CHALLENGES = 2;
 /** How long the others wait for the first answer; theirs may come where that one never does. */
 const SCOUT_MS = 2_000;
@@ -109,10 +109,10 @@ export function createRegistryHost(deps: {
       const answer = await sendWith(authorization, request, patience);
       if (answer.kind !== "answer" || answer.status !== 401) return answer;
       const challenge = parseChallenge(answer.headers["www-authenticate"]);
-      const isFinal = authorization?.isFresh === true || challenges === MAX_CHALLENGES;
-      if (isFinal || challenge === null) return unauthorised;
+      if (challenge === null || challenges === MAX_CHALLENGES) return unauthorised;
+      const isNews = authorizer.learn(challenge, request.repository);
+      if (authorization?.isFresh === true && !isNews) return unauthorised;
       if (authorization !== null) authorizer.reject(authorization);
-      authorizer.learn(challenge, request.repository);
       onLearnt();
     }
   }

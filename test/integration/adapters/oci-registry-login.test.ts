@@ -109,7 +109,7 @@ test("shows the token service the login or the identity token", async () => {
 test("uses one token for all repositories where the registry has one scope", async () => {
   await using lab = await openLab({ parts: ["registry"] });
   const registryUrl = lab.registry.url;
-  await using front = await openTokenFront({ port: 5010, registryUrl, scope: "aws" });
+  await using front = await openTokenFront({ port: 5010, registryUrl, scope: () => "aws" });
   await lab.image("web:1", web("one"));
   await lab.image("other:1", web("other"));
   const registry = registryOf();
@@ -174,4 +174,19 @@ test("sends no login to a token service that is not the https of a secure regist
   assert.equal((await insecure.authorize("web"))?.kind, "authorization");
   service.close();
   service.closeAllConnections();
+});
+
+test("asks for the scope that the registry names, also where it follows a rule of its own", async () => {
+  await using lab = await openLab({ parts: ["registry"] });
+  await using front = await openTokenFront({
+    port: 5010,
+    registryUrl: lab.registry.url,
+    scope: (repository) => `repository:mirror/${repository}:pull`,
+  });
+  await lab.image("web:1", web("one"));
+  await lab.image("other:1", web("other"));
+  const registry = registryOf();
+  for (const name of ["web:1", "other:1", "web:1"]) {
+    assert.equal((await registry.resolve(reference(`${front.host}/${name}`))).kind, "resolved");
+  }
 });

@@ -20,7 +20,7 @@ export interface TokenFrontOptions {
   /** Default: left out, which means 60 s. */
   expiresInSeconds?: number;
   /** Default: `repository:<repository>:pull`. */
-  scope?: string;
+  scope?: (repository: string) => string;
 }
 
 export async function openTokenFront(options: TokenFrontOptions): Promise<TokenFront> {
@@ -56,7 +56,7 @@ export async function openTokenFront(options: TokenFrontOptions): Promise<TokenF
       return;
     }
     const repository = /^\/v2\/(.+)\/(?:manifests|blobs)\//.exec(path)?.[1] ?? "";
-    const scope = options.scope ?? `repository:${repository}:pull`;
+    const scope = options.scope?.(repository) ?? `repository:${repository}:pull`;
     const token = incoming.headers.authorization?.replace(/^Bearer /, "") ?? "";
     const isLetIn = scopes.get(token) === scope;
     if (path !== "/v2/") registryRequests.push({ method, path, isLetIn });
