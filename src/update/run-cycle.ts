@@ -1,5 +1,5 @@
 import pLimit from "p-limit";
-import { CONTAINER_UNKNOWN } from "../errors.ts";
+import { CONTAINER_UNKNOWN, EXIT, OperatorError } from "../errors.ts";
 import { keepCandidatesOf } from "../state/candidates.ts";
 import { listQueue, removeFromQueue } from "../state/queue.ts";
 import { nearest } from "../values/nearest.ts";
@@ -14,6 +14,7 @@ import { prepareUpdate } from "./prepare-update.ts";
 import type { Prepared } from "./prepared.ts";
 import { recordSettled } from "./record-settled.ts";
 import { asRun, type RunResult } from "./run.ts";
+import { Steps } from "./steps.ts";
 
 export interface RunRequest {
   kind: RunKind;
@@ -86,12 +87,20 @@ async function prepareAll(
         } catch (error) {
           // A pull or scan that was told to stop is not a fault of anything.
           if (context.stop.aborted) return null;
-          throw error;
+          return heldBy(error, group, options.runId, context);
         }
       }),
     ),
   );
   return prepared.filter((each) => each !== null);
+}
+
+/** What goes wrong with one group is no reason to leave the others; a missing engine is. */
+function heldBy(error: unknown, group: Group, runId: string, context: RunContext): Prepared {
+  if (!(error instanceof OperatorError) || error.exit === EXIT.environment) throw error;
+  const steps = new Steps(group, runId, context);
+  const end = { kind: "hold", reason: "unsupported", why: error.message } as const;
+  return { group, steps, scans: null, gate: null, pulled: null, end };
 }
 
 /** `check` looks and tells; it prepares nothing. */

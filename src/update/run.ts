@@ -59,8 +59,10 @@ export async function asRun(
       exitCode: outcomeExit(containers, result),
     };
     end(report, context);
-    await sendOutbox(context, STAY_MS);
     await quietly(context, async () => void removeOldState(state, config.retention));
+    // Waiting for ntfy keeps nobody else from running.
+    lock.release();
+    await sendOutbox(context, STAY_MS);
     return report;
   } finally {
     lock.release();
