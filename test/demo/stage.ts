@@ -31,7 +31,7 @@ export function openStage(lab: Lab, config: () => string): Stage {
   const paint = painter(output.hasColour(output.stdout));
   const width = Math.min(output.width, WIDEST_TEXT);
   let acts = 0;
-  let isBlank = false;
+  let isBlank = true;
   /** Blank lines separate; two of them would only push the story off the screen. */
   function show(lines: readonly string[]): void {
     for (const line of lines) {

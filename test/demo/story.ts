@@ -24,9 +24,10 @@ async function tellStory(lab: Lab, mayStay: boolean): Promise<boolean> {
   const stage = openStage(lab, () => config);
 
   stage.heading("A small host");
+  introduce(stage);
   const stack = await startStack(lab);
   config = stack.config;
-  await showHost(lab, stack, stage);
+  await showContainers(lab, stage);
 
   stage.heading("New images arrive in the registry");
   const offered = await publishNewImages(lab);
@@ -52,7 +53,7 @@ async function tellStory(lab: Lab, mayStay: boolean): Promise<boolean> {
   return isTrue;
 }
 
-async function showHost(lab: Lab, stack: Stack, stage: Stage): Promise<void> {
+function introduce(stage: Stage): void {
   stage.say(
     `Five services run by Docker Compose: ${SERVICES.join(", ")}. feeds is pinned to a digest. ` +
       "pratique watches them all; of wiki it knows one thing more, a text that its page must show:",
@@ -63,11 +64,12 @@ async function showHost(lab: Lab, stack: Stack, stage: Stage): Promise<void> {
       .map((line) => `    ${line}`),
     "",
   ]);
+}
+
+async function showContainers(lab: Lab, stage: Stage): Promise<void> {
   const columns = "table {{.Names}}\t{{.Image}}\t{{.Status}}";
   const { stdout } = await lab.docker(["ps", "--format", columns]);
   stage.show([...stdout.split("\n").map(shortenDigests), ""]);
-  const { code } = await lab.compose(stack.folder, ["ps", "--quiet"]);
-  if (code !== 0) throw new Error("docker compose does not know the services that it started");
 }
 
 /** `@sha256:` and all 64 digits need more room than a table has. */
