@@ -77,6 +77,9 @@ test("runs are listed newest first, by kind", () => {
   );
   assert.equal(listRuns(state, { kind: "weekly" }).length, 1);
   assert.equal(listRuns(state, { limit: 1 }).length, 1);
+  const third = begin(state);
+  assert.equal(listRuns(state)[0]?.id, third, "the later one of the same millisecond");
+  assert.equal(findRun(state, "unknown"), null);
 });
 
 function update(runId: string, container: string, outcome: Outcome): NewUpdate {

@@ -1,8 +1,7 @@
 // Invariants: an old file is imported once, before anything is published over it; what was not
 // understood is kept beside it and said.
-import { linkSync, lstatSync, readFileSync } from "node:fs";
+import { constants, copyFileSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { invariant } from "./invariant.ts";
 import { readMeta, writeMeta } from "./meta.ts";
 import { publishAfterCommit, putInQueue, queueEntry, queueFilePath } from "./queue.ts";
 import type { State } from "./state.ts";
@@ -44,7 +43,7 @@ export function importFormerQueue(state: State): void {
 function readFormerFile(state: State): string | null {
   const path = queueFilePath(state.folder);
   try {
-    const { size } = lstatSync(path);
+    const { size } = statSync(path);
     keepOriginal(path, join(state.folder, "retry-queue.imported.json"));
     if (size > MAX_FILE_BYTES) {
       state.report(`${path} is too large to be an old retry queue and was not imported.`);
@@ -58,10 +57,10 @@ function readFormerFile(state: State): string | null {
   }
 }
 
-/** A second name for the same file: publishing replaces the first name and leaves this one. */
+/** A copy kept from an earlier import is the older original: it is never replaced. */
 function keepOriginal(path: string, kept: string): void {
   try {
-    linkSync(path, kept);
+    copyFileSync(path, kept, constants.COPYFILE_EXCL);
   } catch (error) {
     if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
   }
@@ -89,7 +88,6 @@ function parseFormerQueue(text: string, state: State): FormerEntry[] {
     );
   }
   const seen = new Map(understood.map((entry) => [entry.container, entry]));
-  invariant(seen.size <= understood.length, "a container is imported once");
   return [...seen.values()];
 }
 

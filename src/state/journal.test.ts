@@ -125,6 +125,14 @@ test("a container belongs to at most one open operation", () => {
   open(state, "api");
 });
 
+test("an operation that is not known is nothing, and a step of it is a bug", () => {
+  using temporary = temporaryState();
+  assert.equal(findOperation(temporary.state, "00000000"), null);
+  const step = { phase: "deploy", container: null } as const;
+  assert.throws(() => recordStep(temporary.state, "00000000", step), BUG);
+  assert.throws(() => open(temporary.state), BUG, "an operation of no container");
+});
+
 test("a step of a container that is no member is a bug", () => {
   using temporary = temporaryState();
   const id = open(temporary.state, "web");
@@ -176,8 +184,16 @@ test("the observer is told after the commit, and not of what was rolled back", (
       throw new Error("not this time");
     }),
   );
+  savePlan(state, id, {});
+  countRecoveryAttempt(state, id);
   closeOperation(state, id, "committed");
-  assert.deepEqual(seen, ["open null", "commit web", "close committed null"]);
+  assert.deepEqual(seen, [
+    "open null",
+    "commit web",
+    "plan null",
+    "recovery null",
+    "close committed null",
+  ]);
 });
 
 test("a step that cannot be made durable is refused; a roll back goes on without it", () => {

@@ -36,7 +36,14 @@ test("a message keeps one id from the outbox to the server", () => {
   assert.equal(markDelivered(state, id, "server-1"), true);
   assert.deepEqual(dueMessages(state), []);
   assert.equal(pendingCount(state), 0);
-  assert.equal(findMessage(state, id)?.serverId, "server-1");
+  const stored = findMessage(state, id);
+  assert.deepEqual([stored?.serverId, stored?.attempts], ["server-1", 1]);
+  const second = enqueueMessage(state, message("web", "again"));
+  assert.deepEqual(
+    listMessages(state).map((each) => each.id),
+    [second, id],
+  );
+  assert.equal(findMessage(state, "unknown"), null);
 });
 
 test("a message exists only if what it tells was committed (I6)", () => {

@@ -74,6 +74,21 @@ test("approving a digest lifts its quarantine, approving findings does not (I11)
   assert.equal(isQuarantined(state, "web", digest("2")), true);
 });
 
+test("the list is by container, the latest failure first", () => {
+  using temporary = temporaryState();
+  const { state } = temporary;
+  fail(state, "1");
+  temporary.pass(HOUR_MS);
+  fail(state, "2");
+  quarantineDigest(state, "api", digest("3"), "roll back");
+  const list = listQuarantine(state).map((entry) => [entry.container, entry.digest.at(-1)]);
+  assert.deepEqual(list, [
+    ["api", "3"],
+    ["web", "2"],
+    ["web", "1"],
+  ]);
+});
+
 test("lifting forgets one digest, or all of a container", () => {
   using temporary = temporaryState();
   const { state } = temporary;
@@ -99,6 +114,12 @@ test("approvals are kept with their reason and can be taken back", () => {
   assert.deepEqual(listApprovals(state, "web"), [
     { ...approval, id: stored.id, approvedAtMs: state.now() },
   ]);
+  const later = addApproval(state, { ...approval, container: "api" });
+  assert.deepEqual(
+    listApprovals(state).map(({ id }) => id),
+    [later.id, stored.id],
+  );
+  removeApproval(state, later.id);
   assert.deepEqual(listApprovals(state, "api"), []);
   assert.equal(removeApproval(state, stored.id), true);
   assert.equal(removeApproval(state, stored.id), false);

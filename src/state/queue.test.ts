@@ -68,15 +68,15 @@ test("an unchanged entry has the same notification key, a changed one another", 
   assert.equal(same.notifiedKey, key);
   assert.equal(notificationKey(same), key);
   const held = { kind: "held", hold: "scan", why: "" } as const;
-  for (const changes of [
+  const keys = [
     { ids: ["CVE-1"] },
     { digest: digest("2") },
     { reason: held },
     { reason: { ...held, hold: "registry" as const } },
     { reason: { kind: "failed", phase: "verify", why: "" } as const },
-  ]) {
-    assert.notEqual(notificationKey(blocked("web", changes)), key);
-  }
+    { reason: { kind: "failed", phase: "deploy", why: "" } as const },
+  ].map((changes) => notificationKey(blocked("web", changes)));
+  assert.equal(new Set([key, ...keys]).size, keys.length + 1);
 });
 
 test("the queue is listed longest waiting first", () => {
@@ -138,6 +138,8 @@ test("retry-queue.json has the documented shape after every change", () => {
       },
     ],
   });
+  putInQueue(state, blocked("api", { reason: { kind: "failed", phase: "verify", why: "" } }));
+  assert.equal(published(folder).entries[1]?.detail, "verify");
   removeFromQueue(state, "web");
   removeFromQueue(state, "api");
   assert.deepEqual(published(folder).entries, []);
@@ -244,6 +246,33 @@ test("an old queue of unknown shape is reported, kept and not imported", () => {
     assert.match(imported.problems[0] ?? "", /unknown shape/);
     assert.equal(imported.kept, content);
   }
+});
+
+test("an old queue that cannot be read, or is far too large, is reported and not imported", () => {
+  assert.match(importing("x".repeat(11 * 1024 * 1024)).problems[0] ?? "", /too large/);
+  using folder = temporaryFolder();
+  mkdirSync(queueFilePath(folder.path));
+  const state = openState(folder.path);
+  assert.match(state.problems[0] ?? "", /could not be read/);
+  state.close();
+});
+
+test("a copy kept from an earlier import is not replaced", () => {
+  using folder = temporaryFolder();
+  const kept = join(folder.path, "retry-queue.imported.json");
+  writeFileSync(kept, "the first original");
+  writeFileSync(queueFilePath(folder.path), '["web"]');
+  const state = openState(folder.path);
+  assert.equal(listQueue(state).length, 1);
+  assert.equal(readFileSync(kept, "utf8"), "the first original");
+  state.close();
+});
+
+test("the first start publishes the queue, also by a command that only shows something", () => {
+  using folder = temporaryFolder();
+  writeFileSync(queueFilePath(folder.path), "7");
+  openState(folder.path, { check: "schema" }).close();
+  assert.deepEqual(published(folder.path).entries, []);
 });
 
 test("entries that are not understood are counted, the others imported", () => {

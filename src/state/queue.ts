@@ -157,8 +157,8 @@ export function publishIfStale(state: State): void {
   publishQueue(state);
 }
 
-/** Writes `retry-queue.json`; false, and a line in the state's problems, when it cannot. */
-export function publishQueue(state: State): boolean {
+/** Writes `retry-queue.json`; where it cannot, the state's problems say so. */
+function publishQueue(state: State): void {
   const file: QueueFile = {
     schema: 1,
     updatedAt: iso(state.now()),
@@ -166,10 +166,8 @@ export function publishQueue(state: State): boolean {
   };
   try {
     writeFileAtomically(queueFilePath(state.folder), `${JSON.stringify(file, null, 2)}\n`);
-    return true;
   } catch (error) {
     state.report(`retry-queue.json could not be published: ${String(error)}`);
-    return false;
   }
 }
 

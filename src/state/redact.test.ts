@@ -63,6 +63,7 @@ test("credentials inside texts are hidden", () => {
 
 test("registered secrets are hidden wherever they appear, the longest first", () => {
   const secrets = new Set(["hunter2", "hunter2-extended", "abc"]);
+  assert.equal(redactText("x1y2 and abc", new Set(["x1y2", "abc"])), `${HIDDEN} and abc`);
   assert.equal(
     redactText("a hunter2-extended and a hunter2; abc", secrets),
     `a ${HIDDEN} and a ${HIDDEN}; abc`,

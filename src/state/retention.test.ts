@@ -125,7 +125,17 @@ test("removes history after two years, and never what is still open", () => {
   const told = enqueueMessage(state, { event: "run-summary", container: null, message: content });
   markDelivered(state, told, "server");
   enqueueMessage(state, { event: "run-summary", container: null, message: content });
-  firstSeen(state, "nginx:1", digest("1"));
+  const seenMs = firstSeen(state, "nginx:1", digest("1"));
+  firstSeen(state, "nginx:1", digest("2"));
+  saveCandidate(state, {
+    container: "web",
+    reference: "nginx:1",
+    runningImageId: null,
+    runningDigest: null,
+    candidate: digest("2"),
+    outcome: { kind: "blocked" },
+    decision: null,
+  });
   const approval = { container: "web", digest: null, ids: ["CVE-1"], reason: "x", by: "admin" };
   addApproval(state, { ...approval, expiresAtMs: state.now() });
   addApproval(state, { ...approval, expiresAtMs: null });
@@ -145,6 +155,8 @@ test("removes history after two years, and never what is still open", () => {
   );
   assert.equal(listMessages(state).length, 1, "what is not delivered stays");
   assert.equal(listApprovals(state).length, 1);
+  assert.equal(firstSeen(state, "nginx:1", digest("2")), seenMs, "still a candidate");
+  assert.equal(firstSeen(state, "nginx:1", digest("1")), state.now(), "forgotten");
 });
 
 test("removes temporary files whose writer was killed, after a day", () => {

@@ -18,15 +18,13 @@ export function reportFolder(folder: string): string {
   return join(folder, "reports");
 }
 
-/** Keeps a report; false, and a line in the state's problems, when it could not be written. */
-export function saveReport(state: State, digest: Digest, report: Uint8Array): boolean {
+/** Keeps a report; where it cannot be written, the state's problems say so. */
+export function saveReport(state: State, digest: Digest, report: Uint8Array): void {
   try {
     mkdirSync(reportFolder(state.folder), { recursive: true, mode: 0o700 });
     writeFileAtomically(reportPath(state, digest), gzipSync(report));
-    return true;
   } catch (error) {
     state.report(`The scan report of ${digest} could not be kept: ${String(error)}`);
-    return false;
   }
 }
 

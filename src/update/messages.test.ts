@@ -109,7 +109,9 @@ for (const [event, priority, tag, firstLine] of EVENTS) {
     const subject = event.event === "run-summary" ? "weekly" : "web";
     assert.equal(message.title, `[amy] container update: ${subject}`);
     assert.equal(message.priority, priority);
-    assert.equal(message.tags[0], tag);
+    assert.equal(message.click, null);
+    const names = event.event === "run-summary" ? ["amy"] : ["amy", "web-1"];
+    assert.deepEqual(message.tags, [tag, "pratique", ...names]);
     assert.equal(message.body.split("\n")[0], firstLine);
     assert.equal(container, event.event === "run-summary" ? null : "web-1");
   });
