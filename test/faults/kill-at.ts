@@ -12,11 +12,15 @@ interface JournalEvent {
 }
 
 const killAt = Number(process.env.PRATIQUE_TEST_KILL_AT ?? 0);
+/** Later than the commit, in the middle of what the step does. */
+const delayMs = Number(process.env.PRATIQUE_TEST_KILL_DELAY_MS ?? 0);
 const stepsFile = process.env.PRATIQUE_TEST_STEPS;
 let count = 0;
 
 Reflect.set(globalThis, Symbol.for("pratique.onStep"), ({ entry, container }: JournalEvent) => {
   count += 1;
   if (stepsFile !== undefined) appendFileSync(stepsFile, `${count} ${entry} ${container ?? ""}\n`);
-  if (count === killAt) process.kill(process.pid, "SIGKILL");
+  if (count !== killAt) return;
+  if (delayMs === 0) process.kill(process.pid, "SIGKILL");
+  setTimeout(() => process.kill(process.pid, "SIGKILL"), delayMs);
 });

@@ -10,6 +10,8 @@ const HOOK = `--import=${join(import.meta.dirname, "kill-at.ts")}`;
 const MOST_STEPS = 40;
 /** Journal entries between phases; `npm run faults` kills there too. */
 const BETWEEN_PHASES = /^\d+ (open|plan) /;
+/** In the middle of the deployment, while compose and the engine are at work. */
+const DELAYS_MS = [150, 400, 800];
 export const REFERENCE = "127.0.0.1:5000/web:latest";
 
 /** What the candidate does, and so how an update to it ends when nobody kills it. */
@@ -44,19 +46,25 @@ export async function killEverywhere(
   );
   const isFull = process.env.PRATIQUE_FAULTS === "full";
   const points = steps.filter((entry) => isFull || !BETWEEN_PHASES.test(entry));
-  for (const [index, entry] of points.entries()) {
+  const deploy = points.find((entry) => entry.includes(" deploy ")) ?? "";
+  const kills = [
+    ...points.map((entry) => ({ entry, delayMs: 0 })),
+    ...DELAYS_MS.map((delayMs) => ({ entry: deploy, delayMs })),
+  ];
+  for (const [index, kill] of kills.entries()) {
+    const where = `after a kill at ${kill.entry} + ${kill.delayMs} ms`;
     await lab.image(REFERENCE, candidate(`candidate ${index}`));
     const before = (await outcomeMessages(host)).length;
-    const { code } = await update(host, lab, Number.parseInt(entry, 10), null);
-    assert.equal(code, 137, `killed at ${entry}`);
+    const killed = await update(host, lab, kill, null);
+    assert.equal(killed.code, 137, `${where}: ${killed.stdout}\n${killed.stderr}`);
     await host.pratique("recover");
-    await assertConverged(lab, entry);
+    await assertConverged(lab, where);
     const told = (await outcomeMessages(host)).length - before;
-    assert.equal(told, 1, `one outcome message after a kill at ${entry}`);
+    assert.equal(told, 1, `one outcome message ${where}`);
     const again = await host.pratique("recover", "--json");
-    assert.equal(again.code, 0, `a second recovery after ${entry} finds nothing: ${again.stdout}`);
+    assert.equal(again.code, 0, `a second recovery finds nothing ${where}: ${again.stdout}`);
   }
-  return points;
+  return kills.map(({ entry, delayMs }) => `${entry}+${delayMs}`);
 }
 
 /** Runs one update to its end and returns its journal entries: `3 deploy web`. */
@@ -67,7 +75,7 @@ async function countSteps(
 ): Promise<string[]> {
   await lab.image(REFERENCE, candidate("counted"));
   const file = join(lab.dir, "steps");
-  const result = await update(host, lab, 0, file);
+  const result = await update(host, lab, null, file);
   const steps = existsSync(file) ? readFileSync(file, "utf8").trim().split("\n") : [];
   assert.ok(
     steps.length > 5 && steps.length < MOST_STEPS,
@@ -76,12 +84,18 @@ async function countSteps(
   return steps;
 }
 
-async function update(host: Host, lab: Lab, killAt: number, steps: string | null) {
+async function update(
+  host: Host,
+  lab: Lab,
+  kill: { entry: string; delayMs: number } | null,
+  steps: string | null,
+) {
   return await lab.pratique(["update", "web"], {
     config: host.config,
     environment: {
       NODE_OPTIONS: HOOK,
-      PRATIQUE_TEST_KILL_AT: String(killAt),
+      PRATIQUE_TEST_KILL_AT: kill === null ? "0" : String(Number.parseInt(kill.entry, 10)),
+      PRATIQUE_TEST_KILL_DELAY_MS: String(kill?.delayMs ?? 0),
       PRATIQUE_TEST_STEPS: steps ?? undefined,
     },
     timeoutMs: 300_000,
@@ -95,8 +109,7 @@ async function outcomeMessages(host: Host) {
 }
 
 /** The invariants of facts/crash-safety section 5 that an ordinary container can break. */
-async function assertConverged(lab: Lab, entry: string): Promise<void> {
-  const where = `after a kill at ${entry}`;
+async function assertConverged(lab: Lab, where: string): Promise<void> {
   const names = (await lab.docker(["ps", "--all", "--format", "{{.Names}}"])).stdout;
   assert.equal(names, "web", where);
   const fields = "{{.State.Status}} {{.State.Health.Status}} {{.HostConfig.RestartPolicy.Name}}";
