@@ -1,4 +1,5 @@
 import type { ContainerInspect, EngineInfo, Json, JsonObject } from "../ports.ts";
+import { apiAtLeast } from "../values/api-version.ts";
 
 export interface NetworkPlan {
   /** NetworkMode to send. */
@@ -10,6 +11,8 @@ export interface NetworkPlan {
 
 /** What a user can configure of an endpoint; everything else in inspect is the engine's doing. */
 const CONFIGURABLE = ["IPAMConfig", "Links", "Aliases", "DriverOpts", "GwPriority"];
+/** Before it inspect adds short id and hostname to the aliases; the engine makes them again. */
+const REAL_ALIASES_API = "1.45";
 /** Networks whose MAC addresses other machines may know: never generated ones to be changed. */
 const OUTER_DRIVERS = ["macvlan", "ipvlan"];
 
@@ -41,7 +44,7 @@ export function planNetworks(
       ownEndpoint(container, attached[name] ?? {}, {
         isMain: name === main,
         driver: networkDrivers[name] ?? "bridge",
-        showsAliases: showsMadeUpAliases(info.apiVersion),
+        showsAliases: !apiAtLeast(info.apiVersion, REAL_ALIASES_API),
       }),
     ]),
   );
@@ -80,12 +83,6 @@ function ownEndpoint(
   const macAddress = configuredMac(container, endpoint, network);
   if (macAddress !== null) own.MacAddress = macAddress;
   return own;
-}
-
-/** Up to API 1.44 inspect adds the short id and the hostname; the engine makes them again. */
-function showsMadeUpAliases(apiVersion: string): boolean {
-  const [major = 0, minor = 0] = apiVersion.split(".").map(Number);
-  return major === 1 && minor <= 44;
 }
 
 function isMadeUpAlias(

@@ -6,6 +6,7 @@ import type {
   JsonObject,
   Platform,
 } from "../ports.ts";
+import { apiAtLeast } from "../values/api-version.ts";
 import { ownConfig } from "./recreate-config.ts";
 import { planNetworks } from "./recreate-networks.ts";
 import { droppedVolumes, planVolumes } from "./recreate-volumes.ts";
@@ -48,6 +49,7 @@ export interface RecreateSpec {
 /** Read-only, gone from the API, or a file of the client's machine. */
 const NEVER_SENT = ["ContainerIDFile", "KernelMemory", "KernelMemoryTCP"];
 const COMPOSE_IMAGE_LABEL = "com.docker.compose.image";
+const ENDPOINT_SYSCTLS_API = "1.48";
 const ENDPOINT_SYSCTLS = "com.docker.network.endpoint.sysctls";
 /** `net.ipv4.conf.eth0.log_martians`: belongs to an endpoint from API 1.48 on. */
 const INTERFACE_SYSCTL = /^(net\.[^.]+\.[^.]+)\.(eth[0-9]+)\.(.+)$/;
@@ -196,8 +198,8 @@ function planSysctls(
   refusals: string[];
 } {
   const all = container.HostConfig.Sysctls;
-  const minor = Number(apiVersion.split(".")[1] ?? 0);
-  if (typeof all !== "object" || all === null || Array.isArray(all) || minor < 48) {
+  const hasEndpointSysctls = apiAtLeast(apiVersion, ENDPOINT_SYSCTLS_API);
+  if (typeof all !== "object" || all === null || Array.isArray(all) || !hasEndpointSysctls) {
     return { container: all, mode, endpoints, refusals: [] };
   }
   const kept: JsonObject = {};

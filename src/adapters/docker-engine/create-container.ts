@@ -1,6 +1,6 @@
 import type { Json, JsonObject, Platform } from "../../ports.ts";
+import { apiAtLeast } from "../../values/api-version.ts";
 import { isObject, objectIn, textOf } from "./answers.ts";
-import { apiAtLeast } from "./api-version.ts";
 import { platformText } from "./platform-text.ts";
 import type { Transport } from "./transport.ts";
 

@@ -8,7 +8,8 @@ import {
   OperatorError,
 } from "../../errors.ts";
 import type { JsonObject } from "../../ports.ts";
-import { apiAtLeast, lowerApi, MINIMUM_API, OWN_API } from "./api-version.ts";
+import { apiAtLeast } from "../../values/api-version.ts";
+import { lowerApi, MINIMUM_API, OWN_API } from "./api-version.ts";
 import { type Connect, prepareConnect, type TlsFiles } from "./connect.ts";
 import { type Deadline, startDeadline } from "./deadline.ts";
 import { parseEndpoint } from "./endpoint.ts";

@@ -16,25 +16,19 @@ import type { PullOptions, PullProgress } from "../../../src/ports.ts";
 import { isDigest } from "../../../src/values/digest.ts";
 import { parseImageReference } from "../../../src/values/image-reference.ts";
 import { webWithoutHealthcheck } from "../../lab/behaviours.ts";
-import type { LabImage, LabOptions } from "../../lab/lab-types.ts";
+import type { LabImage } from "../../lab/lab-types.ts";
 import { openLab } from "../../lab/open-lab.ts";
 import { pollUntil } from "../../lab/poll-until.ts";
 import { openRegistryProxy } from "../../lab/registry-proxy.ts";
+import { ENGINES } from "./engines.ts";
 
 const PLATFORM = {
   os: "linux",
   architecture: process.arch === "x64" ? "amd64" : "arm64",
   variant: null,
 };
-const ENGINES: ReadonlyArray<Pick<LabOptions, "engine" | "imageStore">> = [
-  { engine: "26.1" },
-  { engine: "26.1", imageStore: "containerd" },
-  { engine: "20.10" },
-];
 
-for (const options of ENGINES) {
-  const version = `${options.engine}${options.imageStore ? ` with ${options.imageStore}` : ""}`;
-
+for (const { name: version, options } of ENGINES) {
   test(`pulls with engine ${version}`, async (t) => {
     await using lab = await openLab({ ...options, parts: ["engine", "registry"] });
     await using proxy = await openRegistryProxy();

@@ -6,14 +6,10 @@ import { createEngine } from "../../../src/adapters/docker-engine/create-engine.
 import { recreateSpec } from "../../../src/policy/recreate-spec.ts";
 import type { ContainerInspect, Engine, JsonObject } from "../../../src/ports.ts";
 import { webWithoutHealthcheck } from "../../lab/behaviours.ts";
-import type { ImageSpec, Lab, LabImage, LabOptions } from "../../lab/lab-types.ts";
+import type { ImageSpec, Lab, LabImage } from "../../lab/lab-types.ts";
 import { openLab } from "../../lab/open-lab.ts";
+import { ENGINES } from "./engines.ts";
 
-const ENGINES: ReadonlyArray<Pick<LabOptions, "engine" | "imageStore">> = [
-  { engine: "26.1" },
-  { engine: "26.1", imageStore: "containerd" },
-  { engine: "20.10" },
-];
 const PARTS = ["engine", "registry"] as const;
 const MAC = "02:11:22:33:44:55";
 
@@ -38,9 +34,7 @@ const second: ImageSpec = {
   healthcheck: { test: ["CMD-SHELL", "exit 0"], intervalMs: 4000, retries: 3 },
 };
 
-for (const options of ENGINES) {
-  const version = `${options.engine}${options.imageStore ? ` with ${options.imageStore}` : ""}`;
-
+for (const { name: version, options } of ENGINES) {
   test(`I9: a container with every kind of setting is recreated equal, engine ${version}`, async () => {
     await using lab = await openLab({ ...options, parts: PARTS });
     const engine = createEngine({ endpoint: lab.engine.url });

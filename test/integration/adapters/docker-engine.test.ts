@@ -11,19 +11,12 @@ import {
 } from "../../../src/errors.ts";
 import type { Engine } from "../../../src/ports.ts";
 import { ignoresSigterm, webWithoutHealthcheck } from "../../lab/behaviours.ts";
-import type { LabImage, LabOptions } from "../../lab/lab-types.ts";
+import type { LabImage } from "../../lab/lab-types.ts";
 import { openLab } from "../../lab/open-lab.ts";
 import { pollUntil } from "../../lab/poll-until.ts";
+import { ENGINES } from "./engines.ts";
 
-const ENGINES: ReadonlyArray<Pick<LabOptions, "engine" | "imageStore">> = [
-  { engine: "26.1" },
-  { engine: "26.1", imageStore: "containerd" },
-  { engine: "20.10" },
-];
-
-for (const options of ENGINES) {
-  const version = `${options.engine}${options.imageStore ? ` with ${options.imageStore}` : ""}`;
-
+for (const { name: version, options } of ENGINES) {
   test(`engine ${version}`, async (t) => {
     await using lab = await openLab({ ...options, parts: ["engine", "registry"] });
     const engine = createEngine({ endpoint: lab.engine.url, timeoutMs: 30_000 });
