@@ -8,6 +8,7 @@ import { isAtLeast, JSON_PROGRESS } from "./compose-version.ts";
 import { judgeDryRun } from "./dry-run-output.ts";
 import { failureText } from "./failure-text.ts";
 import { selectServices } from "./select-services.ts";
+import { serviceDigest } from "./service-digest.ts";
 
 export interface ComposeOptions {
   /** The engine that pratique itself speaks to. */
@@ -111,10 +112,15 @@ export function createCompose(options: ComposeOptions): Compose {
       return await dryRunOf(project, await selectionFor(project, services));
     },
     async configHash(project) {
-      const result = await runFor(project, ["config", "--hash", project.service]);
+      const { service } = project;
+      const result = await runFor(project, ["config", "--hash", service]);
       if (result.kind !== "exited" || result.exitCode !== 0) return null;
-      const line = result.stdout.split("\n").find((row) => row.startsWith(`${project.service} `));
-      return line?.slice(project.service.length + 1).trim() || null;
+      const line = result.stdout.split("\n").find((row) => row.startsWith(`${service} `));
+      const hash = line?.slice(service.length + 1).trim() || null;
+      const model = await runFor(project, ["config", "--format", "json"]);
+      if (model.kind !== "exited" || model.exitCode !== 0) return null;
+      const digest = serviceDigest(model.stdout, service);
+      return hash === null || digest === null ? null : `${hash}+${digest}`;
     },
     async up(project, services, { operationId, timeoutMs }) {
       const selection = await selectionFor(project, services);

@@ -222,7 +222,8 @@ test("the configuration's hash changes with the service and with nothing else", 
     const project = await projectOf(container);
     const hash = await compose.configHash(project);
     const found = await engine.inspectContainer(container);
-    assert.equal(hash, found?.Config.Labels?.["com.docker.compose.config-hash"], container);
+    const label = found?.Config.Labels?.["com.docker.compose.config-hash"];
+    assert.equal(hash?.split("+")[0], label, container);
     content.services.web.environment.MODE += "x";
     write();
     const changed = await compose.configHash(project);
