@@ -10,7 +10,19 @@ export type ComposeDeployDeps = Pick<Ports, "engine" | "compose" | "clock">;
 /** Pulling is over and nothing is built, so `up` only stops, creates and starts. */
 const UP_TIMEOUT_MS = 10 * 60_000;
 
-/** Recreates a service with `docker compose up`; the tag already names the candidate. */
+/** Throws COMPOSE_CHANGED when the files say something else than at the dry run. */
+export async function confirmUnedited(
+  member: MemberPlan,
+  deps: Pick<Ports, "compose">,
+): Promise<void> {
+  const hash = await deps.compose.configHash(projectOf(member));
+  if (hash !== member.configHash) throw COMPOSE_CHANGED(member.container);
+}
+
+/**
+ * Recreates a service with `docker compose up`; the tag already names the candidate, and the files
+ * were just confirmed.
+ */
 export async function deployByCompose(
   member: MemberPlan,
   operation: Operation,
@@ -21,9 +33,6 @@ export async function deployByCompose(
   // A scaled service: `up` for its first container has replaced this one too.
   if (present?.Image === operation.plan.candidateImageId && present.State.Running) return;
   await sameContainer(member, deps);
-  if ((await deps.compose.configHash(project)) !== member.configHash) {
-    throw COMPOSE_CHANGED(member.container);
-  }
   const result = await up(project, operation, deps);
   if (result.kind === "failed") throw DEPLOY_FAILED(member.container, result.why);
 }

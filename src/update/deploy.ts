@@ -1,6 +1,6 @@
 import type { VerifiedBackup } from "./back-up.ts";
 import type { RunContext } from "./context.ts";
-import { deployByCompose } from "./deploy-by-compose.ts";
+import { confirmUnedited, deployByCompose } from "./deploy-by-compose.ts";
 import { deployByEngine } from "./deploy-by-engine.ts";
 import type { ApprovedImage } from "./gate.ts";
 import { pointTag } from "./image-tags.ts";
@@ -9,7 +9,8 @@ import type { MemberPlan } from "./plan.ts";
 
 /**
  * Puts the approved image in service for one member: the tag moves, the container is replaced.
- * Needs the gate's and the backup's proof, so a wrong order does not compile (I2, I4).
+ * Needs the gate's and the backup's proof, so a wrong order does not compile (I2, I4). Throws
+ * COMPOSE_CHANGED before anything is touched.
  */
 export async function deploy(
   member: MemberPlan,
@@ -19,6 +20,7 @@ export async function deploy(
 ): Promise<void> {
   member.deployStartedAtMs = context.ports.clock.now();
   operation.savePlan();
+  if (member.strategy === "compose") await confirmUnedited(member, context.ports);
   await pointTag(operation.plan.reference, operation.plan.candidateImageId, context.ports.engine);
   if (member.strategy === "compose") await deployByCompose(member, operation, context.ports);
   else await deployByEngine(member, operation, context.ports);

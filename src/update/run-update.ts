@@ -3,6 +3,7 @@
  * discover to gate and touches nothing in service; this is the rest. All branching is here: a
  * phase reports what it found and decides nothing about the next one.
  */
+import { COMPOSE_CHANGED } from "../errors.ts";
 import type { OperationEnd } from "../state/journal.ts";
 import { backUp, undoBackup, type VerifiedBackup } from "./back-up.ts";
 import { confirmDeployed, measureDowntime } from "./commit.ts";
@@ -45,7 +46,11 @@ export async function runUpdate(
   const failure =
     (await deployAndVerify(operation, { approved, backup }, steps, context)) ??
     (await steps.run("commit", "making it final", () => commit(operation, steps, context)));
-  if (isFailure(failure)) return await goBack(operation, failure, steps, context);
+  if (isFailure(failure)) {
+    return isEditBeforeDeploy(failure, operation)
+      ? await abandon(operation, failure, steps, context)
+      : await goBack(operation, failure, steps, context);
+  }
 
   await tidy(operation, "committed", steps, context);
   return failure;
@@ -130,7 +135,12 @@ export async function goBack(
   return reports;
 }
 
-/** Failed before anything in service was changed. */
+/** The compose files were edited after the dry run, and no member was replaced yet: it waits. */
+function isEditBeforeDeploy({ code, container }: Failure, { plan }: Operation): boolean {
+  return code === COMPOSE_CHANGED.code && container === plan.members[0].container;
+}
+
+/** Failed, or held, before anything in service was changed. */
 export async function abandon(
   operation: Operation,
   failure: Failure,
@@ -138,10 +148,14 @@ export async function abandon(
   context: RunContext,
 ): Promise<ContainerReport[]> {
   const { phase, why } = failure;
+  const outcome: Outcome =
+    failure.code === COMPOSE_CHANGED.code
+      ? { kind: "held", reason: "drift", why }
+      : { kind: "failed", phase, why };
   const outcomes = new Map<string, Outcome>();
   for (const member of operation.plan.members) {
     await quietly(context, () => undoBackup(member, context));
-    outcomes.set(member.container, { kind: "failed", phase, why });
+    outcomes.set(member.container, outcome);
   }
   const reports = recordEnd(operation, outcomes, failure, steps, context);
   await tidy(operation, "abandoned", steps, context);
