@@ -13,8 +13,8 @@ export interface ComposeAgreement {
 
 /**
  * Whether compose would leave every member alone as things stand. A tag that somebody's `docker
- * pull` moved is first pointed back at what runs; then the dry run decides. An edited file is never
- * applied by pratique, and the operator is never told to run `up`.
+ * pull` moved is first pointed back at what runs (I2); then the dry run decides. An edited file is
+ * never applied by pratique, and the operator is never told to run `up`.
  */
 export async function findDrift(
   group: Group,
@@ -23,6 +23,7 @@ export async function findDrift(
   const hashes = new Map<string, string | null>();
   const byEngine = new Set<string>();
   for (const member of group.members) {
+    await pointTag(member.reference.text, member.image.Id, context.ports.engine);
     if (member.project === null || member.strategy !== "compose") continue;
     const drift = await findMemberDrift(member, context);
     if (drift !== null && context.config.deploy.drift === "engine" && drift.reason === "drift") {
@@ -36,7 +37,7 @@ export async function findDrift(
 }
 
 async function findMemberDrift(member: Member, context: RunContext): Promise<Refusal | null> {
-  const { compose, engine } = context.ports;
+  const { compose } = context.ports;
   const { project, container } = member;
   if (project === null) return null;
   const unreadable = await compose.firstUnreadable(project);
@@ -44,7 +45,6 @@ async function findMemberDrift(member: Member, context: RunContext): Promise<Ref
     const why = `${unreadable} of the compose project ${project.project} is not readable here at the same path; mount it so, or set strategy: engine for ${container}.`;
     return { kind: "hold", reason: "compose-unreadable", why };
   }
-  await pointTag(member.reference.text, member.image.Id, engine);
   const result = await compose.dryRun(project, [project.service]);
   if (result.kind === "no-change") return null;
   if (result.kind === "unreadable") {
