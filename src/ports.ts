@@ -332,7 +332,10 @@ export interface Compose {
   firstUnreadable(project: ComposeProject): Promise<string | null>;
   /** What `up` would do to these services now. Changes nothing. */
   dryRun(project: ComposeProject, services: readonly string[]): Promise<DryRun>;
-  /** Hash of the service's configuration as the files have it now; null when unreadable. */
+  /**
+   * `<compose's own hash>+<digest of the service with all variables filled in>` as the files have it
+   * now, files of variables included; null when unreadable.
+   */
   configHash(project: ComposeProject): Promise<string | null>;
   /**
    * `up -d --no-deps --no-build --pull never` for these services. Marked for `Processes`.
