@@ -53,7 +53,8 @@ function planRotations(operation: Operation, { ports, state, config }: RunContex
       inspect: member.formerInspect,
     };
     const before = listBackups(state, member.container);
-    member.rotation = rotateBackups(before, running, config.backups.keep);
+    const { candidateImageId } = operation.plan;
+    member.rotation = rotateBackups(before, running, config.backups.keep, candidateImageId);
   }
 }
 

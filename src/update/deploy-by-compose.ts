@@ -48,12 +48,18 @@ export async function putBackByCompose(
 ): Promise<string[]> {
   const project = projectOf(member);
   const present = await ownContainers(project, member, deps);
-  const former = present.find((container) => container.id === member.formerId);
-  if (former !== undefined && former.name === member.container && present.length === 1) {
-    if (former.state !== "running") await deps.engine.startContainer(former.id);
-    return [];
-  }
   const log = await candidateLog(present, operation, deps);
+  const former = present.find((container) => container.id === member.formerId);
+  const isInPlace = former?.name === member.container;
+  // Half-renamed containers of an interrupted `up` stand in the way of the next one.
+  for (const { id, name } of present) {
+    const isInTheWay = id !== member.formerId && (isInPlace || name !== member.container);
+    if (isInTheWay) await deps.engine.removeContainer(id, { force: true });
+  }
+  if (isInPlace) {
+    await deps.engine.startContainer(member.formerId);
+    return log;
+  }
   if ((await deps.compose.configHash(project)) === member.configHash) {
     const result = await up(project, operation, deps);
     if (result.kind === "done" && (await runsFormer(member, deps))) return log;

@@ -1,14 +1,8 @@
-import {
-  CONTAINER_SUPERSEDED,
-  IMAGE_GONE,
-  isError,
-  PORT_TAKEN,
-  RECREATION_REFUSED,
-} from "../errors.ts";
-import { recreateSpec } from "../policy/recreate-spec.ts";
-import type { ContainerInspect, ImageConfig, Ports, RestartPolicy } from "../ports.ts";
+import { CONTAINER_SUPERSEDED, isError, PORT_TAKEN, RECREATION_REFUSED } from "../errors.ts";
+import type { ContainerInspect, Ports, RestartPolicy } from "../ports.ts";
 import type { Operation } from "./operation.ts";
 import { type MemberPlan, parkedName, temporaryName } from "./plan.ts";
+import { planRecreation } from "./recreation.ts";
 
 export type EngineDeployDeps = Pick<Ports, "engine" | "clock">;
 
@@ -114,27 +108,11 @@ async function createFrom(
   deps: EngineDeployDeps,
 ): Promise<string> {
   const { engine } = deps;
-  const formerImage = await imageConfig(member.formerImageId, deps);
-  const targetImage = await imageConfig(target.imageId, deps);
-  const spec = recreateSpec(
-    {
-      container: member.formerInspect,
-      formerImage,
-      candidateImage: targetImage,
-      info: await engine.info(),
-    },
-    { image: target.reference, imageId: target.imageId },
-  );
+  const spec = await planRecreation(member.formerInspect, target, engine);
   if (spec.refusals.length > 0) throw RECREATION_REFUSED(member.container, spec.refusals);
   const leftover = await engine.inspectContainer(target.name);
   if (leftover !== null) await engine.removeContainer(leftover.Id, { force: true });
   return await engine.createContainer(target.name, spec.body, spec.platform);
-}
-
-async function imageConfig(imageId: string, deps: EngineDeployDeps): Promise<ImageConfig> {
-  const image = await deps.engine.inspectImage(imageId);
-  if (image === null) throw IMAGE_GONE(imageId);
-  return image.Config ?? {};
 }
 
 async function removeCandidate(

@@ -5,13 +5,15 @@ import type { Member } from "./group.ts";
 import type { MemberPlan, UpdateFacts, UpdatePlan } from "./plan.ts";
 import type { Prepared } from "./prepared.ts";
 import type { PulledImage } from "./pull.ts";
+import { planRecreation } from "./recreation.ts";
 import type { Refusal } from "./refusal.ts";
 import type { Scans } from "./scan.ts";
 import { takeBaseline } from "./take-baseline.ts";
 
 /**
  * The plan of an update that the gate let pass, made just before it begins: the health before it
- * is that of now. Holds when a required check cannot look.
+ * is that of now. Holds when a required check cannot look, or when a container cannot be recreated
+ * without losing something (`--rm`, a Swarm task).
  */
 export async function planUpdate(
   { group, scans, gate }: Prepared,
@@ -21,6 +23,14 @@ export async function planUpdate(
 ): Promise<UpdatePlan | Refusal> {
   const baseline = await takeBaseline(group, context);
   if (baseline.kind === "hold") return baseline;
+  const { reference } = group;
+  const target = { imageId: pulled.image.Id, reference: reference.text };
+  for (const member of group.members) {
+    if (planMember(member, agreement).strategy === "compose") continue;
+    const { refusals } = await planRecreation(member.inspect, target, context.ports.engine);
+    const why = `${member.container} cannot be recreated safely: ${refusals.join("; ")}`;
+    if (refusals.length > 0) return { kind: "hold", reason: "unsupported", why };
+  }
   const [first, ...others] = group.members.map((member) => ({
     ...planMember(member, agreement),
     baseline: baseline.reports.get(member.container) ?? null,
@@ -28,7 +38,7 @@ export async function planUpdate(
   if (first === undefined) throw new Error("a group has members");
   return {
     kind: "update",
-    reference: group.reference.text,
+    reference: reference.text,
     candidateDigest: group.candidate,
     candidateImageId: pulled.image.Id,
     facts: Object.fromEntries(

@@ -27,16 +27,16 @@ export interface RollBackResult {
 }
 
 /**
- * Puts every member back to what ran before and proves it. Looks at reality before each step, so
- * it can be entered from any half-way point, and again after a crash. What the engine or a
- * container does is part of the result: a roll back is never rolled back (I11).
+ * Puts every member back to what ran before, dependencies first, and proves it. Looks at reality
+ * before each step, so it can be entered from any half-way point, and again after a crash. What the
+ * engine or a container does is part of the result: a roll back is never rolled back (I11).
  */
 export async function rollBack(operation: Operation, context: RunContext): Promise<RollBackResult> {
   const logs = new Map<string, readonly string[]>();
   const problems: string[] = [];
   const evidence: string[] = [];
   const superseded = new Set<string>();
-  for (const member of operation.plan.members.toReversed()) {
+  for (const member of operation.plan.members) {
     operation.step("roll-back", member);
     const result = await attempt("roll-back", member, async () => {
       const log = await putBack(member, operation, context);

@@ -54,3 +54,17 @@ test("a container in whose network others live is held until they can be recreat
   assert.match(JSON.stringify(vpn?.outcome), /child live in its network/);
   assert.equal(await containerId(lab, "vpn"), former);
 });
+
+test("a container that the engine would remove with its volumes is held, and nothing stops", async () => {
+  await using lab = await openLab();
+  const host = hostOn(lab);
+  await lab.image("brief:latest", web("brief one"));
+  await lab.docker(["run", "--detach", "--rm", "--name", "brief", "127.0.0.1:5000/brief:latest"]);
+  const former = await containerId(lab, "brief");
+  await lab.image("brief:latest", web("brief two"));
+
+  const report = await host.run("weekly");
+
+  assert.match(JSON.stringify(report.containers), /"held".*cannot be recreated safely.*--rm/);
+  assert.equal(await containerId(lab, "brief"), former);
+});

@@ -1,0 +1,54 @@
+import { IMAGE_GONE } from "../errors.ts";
+import { type RecreateSpec, recreateSpec } from "../policy/recreate-spec.ts";
+import type { ContainerInspect, Engine, ImageInspect, JsonObject, Platform } from "../ports.ts";
+
+type RecreationEngine = Pick<Engine, "info" | "inspectImage" | "inspectNetwork">;
+
+/**
+ * What to send to the engine so that this container runs another image and is otherwise the same
+ * (I9). Throws IMAGE_GONE when an image that it takes is no longer there.
+ */
+export async function planRecreation(
+  container: ContainerInspect,
+  target: { imageId: string; reference: string },
+  engine: RecreationEngine,
+): Promise<RecreateSpec> {
+  const former = await presentOrGone(container.Image, engine);
+  const candidate = await presentOrGone(target.imageId, engine);
+  return recreateSpec(
+    {
+      container,
+      formerImage: former.Config ?? {},
+      candidateImage: candidate.Config ?? {},
+      info: await engine.info(),
+      networkDrivers: await driversOf(container, engine),
+    },
+    { image: target.reference, imageId: target.imageId, platform: platformOf(candidate) },
+  );
+}
+
+async function presentOrGone(imageId: string, engine: RecreationEngine): Promise<ImageInspect> {
+  const image = await engine.inspectImage(imageId);
+  if (image === null) throw IMAGE_GONE(imageId);
+  return image;
+}
+
+/** An emulated image must stay on its own platform. */
+function platformOf({ Os, Architecture, Variant }: ImageInspect): Platform {
+  return { os: Os, architecture: Architecture, variant: Variant ? Variant : null };
+}
+
+/** On a macvlan a MAC address matters, on a bridge it was made by the engine. */
+async function driversOf(
+  { NetworkSettings }: ContainerInspect,
+  engine: RecreationEngine,
+): Promise<Record<string, string>> {
+  const names = Object.keys(NetworkSettings.Networks ?? {});
+  const drivers = await Promise.all(
+    names.map(async (name): Promise<[string, string]> => {
+      const network: JsonObject | null = await engine.inspectNetwork(name);
+      return [name, typeof network?.Driver === "string" ? network.Driver : "bridge"];
+    }),
+  );
+  return Object.fromEntries(drivers);
+}
