@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { deliveryDelayMs, nextTryMs } from "./back-off.ts";
+import { deliveryDelayMs } from "./back-off.ts";
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
@@ -16,11 +16,4 @@ test("a server's wish is obeyed when it is longer, up to a day", () => {
   assert.equal(deliveryDelayMs(1, HOUR_MS), HOUR_MS);
   assert.equal(deliveryDelayMs(9, 1000), 15 * MINUTE_MS);
   assert.equal(deliveryDelayMs(1, Number.MAX_SAFE_INTEGER), 24 * HOUR_MS);
-});
-
-test("the queue waits an hour, then twice as long each time, at most a day", () => {
-  assert.deepEqual(
-    [1, 2, 5, 6, 1000].map((attempts) => nextTryMs(0, attempts) / HOUR_MS),
-    [1, 2, 16, 24, 24],
-  );
 });

@@ -69,6 +69,13 @@ test("an image that is further down comes up and leaves its place", () => {
   assert.deepEqual(imageIds(rotation.after), ["a", "c", "b"]);
 });
 
+test("the image that will run is no backup any more", () => {
+  const rotation = rotateBackups(record("c", "b", "a"), running("d"), 3, "b");
+  assert.deepEqual(imageIds(rotation.after), ["d", "c", "a"]);
+  assert.deepEqual(rotation.dropped, []);
+  assert.deepEqual(imageIds(rotateBackups(record("b"), running("b"), 3, "b").after), ["b"]);
+});
+
 test("what is beyond keep is dropped after commit and not before", () => {
   const rotation = rotateBackups(record("c", "b", "a"), running("d"), 3);
   assert.deepEqual(imageIds(rotation.after), ["d", "c", "b", "a"]);
@@ -97,9 +104,9 @@ test("at every moment each backup has a tag, in both directions", () => {
   const images = fc.constantFrom("a", "b", "c", "d", "e", "f");
   const histories = fc.uniqueArray(images, { maxLength: 5 });
   fc.assert(
-    fc.property(histories, images, fc.integer({ min: 1, max: 4 }), (history, now, keep) => {
+    fc.property(histories, images, images, (history, now, next) => {
       const before = record(...history);
-      const rotation = rotateBackups(before, running(now), keep);
+      const rotation = rotateBackups(before, running(now), 3, next);
       for (const [from, moves, to] of [
         [before, rotation.moves, rotation.after],
         [rotation.after, rotation.undo, before],

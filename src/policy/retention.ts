@@ -44,22 +44,27 @@ export interface BackupRotation {
 
 /**
  * Puts the running image at slot 1 and moves older ones down. Nothing moves when it is at slot 1
- * already; an image that is further down comes up and leaves its place.
+ * already; an image that is further down comes up and leaves its place. The image that will run is
+ * no backup any more: `docker image prune -a` takes every other tag of an image that has one of
+ * ours, also while it runs.
  */
 export function rotateBackups(
   before: readonly ImageBackup[],
   running: Omit<ImageBackup, "slot" | "tag">,
   keep: number,
+  candidateImageId: string | null = null,
 ): BackupRotation {
-  const older = before.filter(({ imageId }) => imageId !== running.imageId);
+  const older = before.filter(
+    ({ imageId }) => imageId !== running.imageId && imageId !== candidateImageId,
+  );
   const after = renumber([{ ...running, slot: 1, tag: "" }, ...older]);
   return {
     container: running.container,
     before,
     after,
     dropped: after.slice(Math.max(1, keep)),
-    moves: tagMoves(running.container, before, after, "down"),
-    undo: tagMoves(running.container, after, before, "up"),
+    moves: tagMoves(running, before, after),
+    undo: tagMoves(running, after, before),
   };
 }
 
@@ -78,8 +83,8 @@ export function withoutBackup(before: readonly ImageBackup[], slot: number): Bac
     before,
     after,
     dropped: [],
-    moves: tagMoves(gone.container, before, after, "up"),
-    undo: tagMoves(gone.container, after, before, "down"),
+    moves: tagMoves(gone, before, after),
+    undo: tagMoves(gone, after, before),
   };
 }
 
@@ -91,19 +96,32 @@ function renumber(backups: readonly ImageBackup[]): ImageBackup[] {
   }));
 }
 
-/** Images that move down are tagged from the highest slot on, images that move up from the lowest. */
+/**
+ * The moves in an order in which no image loses its tag before it has its new one. Such an order
+ * exists, because all but the `kept` one (the running image, which its container keeps) stay in
+ * their order among themselves.
+ */
 function tagMoves(
-  container: string,
+  kept: { container: string; imageId: string },
   from: readonly ImageBackup[],
   to: readonly ImageBackup[],
-  direction: "up" | "down",
 ): TagMove[] {
+  const tags = from.map(({ imageId }): string | null => imageId);
+  const wanted = to.map(({ imageId }) => imageId);
+  const isSettled = (imageId: string | null) => {
+    const index = imageId === null ? -1 : wanted.indexOf(imageId);
+    return index === -1 || imageId === kept.imageId || tags[index] === imageId;
+  };
+  const indexes = Array.from({ length: Math.max(from.length, to.length) }, (_, index) => index);
   const moves: TagMove[] = [];
-  for (let slot = 1; slot <= Math.max(from.length, to.length); slot += 1) {
-    const imageId = to[slot - 1]?.imageId ?? null;
-    if (imageId === (from[slot - 1]?.imageId ?? null)) continue;
-    const [repository, tag] = backupTag(container, slot);
+  for (;;) {
+    const open = indexes.filter((index) => (tags[index] ?? null) !== (wanted[index] ?? null));
+    const [first] = open;
+    if (first === undefined) return moves;
+    const next = open.find((index) => isSettled(tags[index] ?? null)) ?? first;
+    const imageId = wanted[next] ?? null;
+    tags[next] = imageId;
+    const [repository, tag] = backupTag(kept.container, next + 1);
     moves.push({ repository, tag, imageId });
   }
-  return direction === "down" ? moves.reverse() : moves;
 }

@@ -112,8 +112,15 @@ test("gives up when the time is over, by the monotonic clock", async () => {
       monotonicMs += durationMs;
     },
   };
-  const waiting = acquireLock(folder.path, { command: "retry", waitMs: 600, clock: patient });
+  const waited: string[] = [];
+  const waiting = acquireLock(folder.path, {
+    command: "retry",
+    waitMs: 600,
+    clock: patient,
+    onWait: (description) => waited.push(description),
+  });
   await assert.rejects(waiting, (error) => isError(error, LOCKED));
+  assert.equal(waited.length, 1);
   assert.deepEqual(slept, [250, 250, 100]);
   lock.release();
 });
@@ -131,6 +138,8 @@ test("stops waiting when it is told to", async () => {
   stop.abort(new Error("terminated"));
   await assert.rejects(waiting);
   lock.release();
+  const late = acquireLock(folder.path, { command: "x", waitMs: 0, clock, signal: stop.signal });
+  await assert.rejects(late, /terminated/, "not even when it is free by now");
 });
 
 test("a released lock stays released, whoever has it then", async () => {
@@ -158,12 +167,14 @@ test("the description is only words: without it the lock holds all the same", as
 });
 
 test("its files are the owner's only", async () => {
-  using folder = temporaryFolder();
+  using parent = temporaryFolder();
+  const folder = join(parent.path, "new");
   const former = process.umask(0);
   try {
-    const lock = await take(folder.path, "weekly");
+    const lock = await take(folder, "weekly");
+    assert.equal(statSync(folder).mode & 0o777, 0o700);
     for (const name of ["lock.db", "lock.json"]) {
-      assert.equal(statSync(join(folder.path, name)).mode & 0o777, 0o600);
+      assert.equal(statSync(join(folder, name)).mode & 0o777, 0o600);
     }
     lock.release();
   } finally {

@@ -271,6 +271,18 @@ test("what runs after a commit runs once when it has a name", () => {
   assert.equal(times, 1);
 });
 
+test("problems that stop nothing are kept, a bounded number of them", () => {
+  using temporary = temporaryState();
+  for (let count = 0; count < 1000; count += 1) temporary.state.report(`problem ${count}`);
+  assert.equal(temporary.state.problems.length, 100);
+  assert.equal(temporary.state.problems[0], "problem 0");
+});
+
+test("what runs after a commit is asked for in a transaction", () => {
+  using temporary = temporaryState();
+  assert.throws(() => temporary.state.afterCommit(() => {}), { code: "ERR_ASSERTION" });
+});
+
 test("a transaction must not wait for anything", () => {
   using temporary = temporaryState();
   assert.throws(() => temporary.state.transaction(async () => {}), { code: "ERR_ASSERTION" });
