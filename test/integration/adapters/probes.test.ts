@@ -140,6 +140,7 @@ test("a DNS answer tells addresses from NXDOMAIN, SERVFAIL and silence", async (
     "NOERROR",
     ["10.0.0.7"],
   ]);
+  assert.ok(found.durationMs < 500, "the first question is sent at once");
   for (const [code, name] of [
     [2, "SERVFAIL"],
     [3, "NXDOMAIN"],

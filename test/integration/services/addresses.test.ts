@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { realpathSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { HealthReport } from "../../../src/services/health-report.ts";
@@ -11,6 +12,8 @@ import { programMounts } from "../../lab/service-programs.ts";
 import { checkerOf, lines } from "./check-lab.ts";
 
 const CHECKOUT = join(import.meta.dirname, "../../..");
+/** May be a link that leads out of the checkout. */
+const MODULES = realpathSync(join(CHECKOUT, "node_modules"));
 
 /** One configuration for every place from which it is looked at. */
 const CONFIG = `
@@ -74,7 +77,7 @@ async function checkInside(lab: Lab, networks: readonly string[]): Promise<Healt
   const image = await lab.image("pratique:1", { cmd: ["/node", script] });
   const mounts = [
     ...programMounts(process.execPath),
-    ...["--volume", `${CHECKOUT}:${CHECKOUT}:ro`],
+    ...[CHECKOUT, MODULES].flatMap((folder) => ["--volume", `${folder}:${folder}:ro`]),
     ...["--volume", `${lab.engine.socket}:/var/run/docker.sock`],
   ];
   const env = ["--env", `CHECK_CONFIG=${CONFIG}`];

@@ -108,7 +108,7 @@ createServer({ cert, key }, (request, response) => response.end("safe")).listen(
 
 test("the wait is as long as the container's own HEALTHCHECK allows", async () => {
   await using lab = await openLab({ parts: ["engine", "registry"] });
-  await runContainer(lab, "slow", healthyAfter(4, "x"));
+  await runContainer(lab, "slow", healthyAfter(8, "x"));
   const { wait } = checkerOf(lab.engine.url, "");
   const waits: string[] = [];
   const proved = await wait("slow", {
