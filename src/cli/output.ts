@@ -13,6 +13,7 @@ export interface TextStream {
   on(event: "error", listener: (error: NodeJS.ErrnoException) => void): unknown;
   isTTY?: boolean;
   columns?: number;
+  rows?: number;
 }
 
 /**

@@ -15,7 +15,9 @@ export async function carryOutRun(
   start: (context: RunContext) => Promise<RunReport>,
 ): Promise<ExitCode> {
   const { output } = input;
-  const report = await withRunContext(input, start);
+  // On a terminal the report takes the place of the results that were drawn before it.
+  const isReportNext = output.stdout.isTTY === true && !output.options.json;
+  const report = await withRunContext(input, start, { isReportNext });
   output.result(report, () =>
     runReportLines(report, {
       width: output.width,
@@ -31,6 +33,7 @@ export async function carryOutRun(
 export async function withRunContext<Result>(
   { output, session }: CommandInput,
   work: (context: RunContext) => Promise<Result>,
+  { isReportNext }: { isReportNext: boolean } = { isReportNext: true },
 ): Promise<Result> {
   const display = chooseProgress({
     stream: output.stderr,
@@ -48,9 +51,11 @@ export async function withRunContext<Result>(
       stop: stop.signal,
       stateCheck: "full",
     });
-    return await work(context);
+    const result = await work(context);
+    display.end({ isReportNext });
+    return result;
   } finally {
-    display.end();
+    display.end({ isReportNext: false });
     stop.dispose();
   }
 }

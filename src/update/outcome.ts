@@ -1,6 +1,6 @@
 import type { ExitCode } from "../errors.ts";
 import type { Decision, HoldReason } from "../policy/decision.ts";
-import type { PullProgress } from "../ports.ts";
+import type { Finding, PullProgress } from "../ports.ts";
 import type { Digest } from "../values/digest.ts";
 import type { Phase } from "./phases.ts";
 
@@ -31,6 +31,8 @@ export interface ContainerReport {
   runningDigest: Digest | null;
   candidate: Digest | null;
   decision: Decision | null;
+  /** Of a blocked candidate: the findings that the decision names as blockers. */
+  blocking?: readonly Finding[];
   outcome: Outcome;
   phases: readonly { phase: Phase; durationMs: number }[];
 }
@@ -54,6 +56,8 @@ export interface RunReport {
 /** What a run tells while it works; the terminal renders it live, a pipe a line per phase. */
 export type ProgressEvent =
   | { kind: "phase"; container: string; phase: Phase; text: string }
+  /** The phase in hand of this container, or of this group, is over. */
+  | { kind: "phase-end"; container: string }
   | { kind: "pull"; container: string; progress: PullProgress }
   | { kind: "wait"; container: string; text: string; elapsedMs: number; timeoutMs: number }
   | { kind: "report"; report: ContainerReport }

@@ -38,6 +38,7 @@ export class Steps {
     } finally {
       const durationMs = Math.round(ports.clock.monotonicMs() - startedMs);
       this.#durationsMs.set(phase, (this.#durationsMs.get(phase) ?? 0) + durationMs);
+      progress({ kind: "phase-end", container });
       audit.write({ event: "phase", run: this.#runId, container, phase, durationMs, outcome });
     }
   }

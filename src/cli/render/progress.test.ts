@@ -55,7 +55,7 @@ test("without a terminal there is one plain line a phase, note and result", () =
   for (const event of EVENTS) display.progress(event);
   assert.equal(
     written.join(""),
-    "web: pull: nginx:1\nthe engine is slow\nweb: FAILED: pull: no\\x1b[2J space\n",
+    "web: pull: nginx:1\nthe engine is slow\nweb: FAILED: pull failed\n",
   );
 });
 
@@ -86,8 +86,39 @@ test("a terminal shows containers in hand in place, and results above them", () 
   written.length = 0;
   display.progress(report as ProgressEvent);
   assert.ok(written[0]?.startsWith("\u001b[2A\u001b[0Jweb: FAILED"), "two lines are erased first");
-  display.end();
-  assert.equal(written.at(-1), "\u001b[1A\u001b[0J", "nothing stays in place at the end");
+  display.end({ isReportNext: true });
+  assert.equal(written.at(-1), "\u001b[2A\u001b[0J", "nothing stays: the report has it all");
+});
+
+test("a phase that is over is no longer drawn, also where its result is known already", () => {
+  const { written, options } = capture(60);
+  const display = liveProgress(options);
+  display.progress({ kind: "phase", container: "web, db", phase: "clean-up", text: "removing" });
+  display.progress({ kind: "report", report: REPORT });
+  assert.match(written.at(-1) ?? "", /web, db {2}clean-up {2}removing {2}0 s\n$/);
+  display.progress({ kind: "phase-end", container: "web, db" });
+  display.progress({ kind: "note", text: "now" });
+  assert.match(written.at(-1) ?? "", /^web: FAILED: pull failed\n$/);
+  display.end({ isReportNext: true });
+});
+
+test("results stay on the terminal where no report follows", () => {
+  const { written, options } = capture(60);
+  const display = liveProgress(options);
+  display.progress({ kind: "report", report: REPORT });
+  display.end({ isReportNext: false });
+  assert.equal(written.at(-1), "\u001b[1A\u001b[0Jweb: FAILED: pull failed\n");
+  display.end({ isReportNext: false });
+  assert.equal(written.at(-1), "", "once");
+});
+
+test("results in place never fill more than the screen", () => {
+  const { written, options } = capture(60);
+  const display = liveProgress({ ...options, stream: { ...options.stream, rows: 6 } });
+  for (let count = 0; count < 9; count += 1) display.progress({ kind: "report", report: REPORT });
+  display.end({ isReportNext: true });
+  assert.equal(written.at(-1), "\u001b[5A\u001b[0J");
+  assert.match(written.at(-2) ?? "", /… 5 more before these\n/);
 });
 
 test("a live line never wraps", () => {
@@ -95,7 +126,7 @@ test("a live line never wraps", () => {
   const display = liveProgress(options);
   display.progress({ kind: "phase", container: "web", phase: "scan", text: "x".repeat(200) });
   display.progress({ kind: "note", text: "now" });
-  display.end();
+  display.end({ isReportNext: true });
   const line =
     written
       .join("")

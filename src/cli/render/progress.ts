@@ -13,8 +13,10 @@ import { visible } from "./visible.ts";
 
 export interface ProgressDisplay {
   progress: Progress;
-  /** Removes what is drawn in place; idempotent. */
-  end(): void;
+  /**
+   * Removes what is drawn in place; idempotent. Results stay where no report follows that has them.
+   */
+  end(options: { isReportNext: boolean }): void;
 }
 
 export interface ProgressOptions {
@@ -55,6 +57,7 @@ export function lineProgress(
 }
 
 const REDRAW_MS = 100;
+const USUAL_ROWS = 24;
 
 interface ActiveLine {
   phase: Phase;
@@ -63,10 +66,14 @@ interface ActiveLine {
   sinceMs: number;
 }
 
-/** One line a container in hand, redrawn in place; results and notes stay above. */
+/**
+ * Drawn in place: the results so far, then one line a container in hand. Notes stay above. The
+ * report at the end has the results, so they need not be told twice.
+ */
 export function liveProgress(options: ProgressOptions): ProgressDisplay {
   const { stream, clock, paint } = options;
   const active = new Map<string, ActiveLine>();
+  const results: ContainerReport[] = [];
   let drawn = 0;
   let hasNews = false;
   const timer = setInterval(() => {
@@ -78,18 +85,33 @@ export function liveProgress(options: ProgressOptions): ProgressDisplay {
     return drawn === 0 ? "" : `\u001b[${drawn}A\u001b[0J`;
   }
 
+  function activeLine([container, line]: [string, ActiveLine], width: number): string {
+    const elapsed = secondsText(clock.monotonicMs() - line.sinceMs);
+    const text = `${visible(container)}  ${line.phase}  ${visible(line.detail || line.text)}`;
+    return `${truncate(`  ${text}`, width - elapsed.length - 3)}  ${paint(elapsed, "quiet")}`;
+  }
+
+  /** The newest results: what is higher than the screen could not be erased any more. */
+  function resultLines(width: number): string[] {
+    const room = Math.max(1, (stream.rows ?? USUAL_ROWS) - active.size - 2);
+    const shown = results.slice(-room);
+    const earlier = results.length - shown.length;
+    const lines = shown.map((report) => resultLine(report, paint, width - 1));
+    return earlier === 0 ? lines : [`… ${earlier} more before these`, ...lines];
+  }
+
   function draw(): void {
     const width = stream.columns ?? 80;
-    const lines = [...active].map(([container, line]) => {
-      const elapsed = formatDuration(
-        Math.floor((clock.monotonicMs() - line.sinceMs) / 1000) * 1000,
-      );
-      const text = `${visible(container)}  ${line.phase}  ${visible(line.detail || line.text)}`;
-      return `${truncate(`  ${text}`, width - elapsed.length - 3)}  ${paint(elapsed, "quiet")}`;
-    });
+    const lines = [...resultLines(width), ...[...active].map((line) => activeLine(line, width))];
     stream.write(erased() + lines.map((line) => `${line}\n`).join(""));
     drawn = lines.length;
     hasNews = false;
+  }
+
+  /** A group's line has the names of its members. */
+  function lineOf(container: string): ActiveLine | undefined {
+    const isMember = ([names]: [string, ActiveLine]) => names.split(", ").includes(container);
+    return active.get(container) ?? [...active].find(isMember)?.[1];
   }
 
   /** A line that stays, above those in hand. */
@@ -102,23 +124,28 @@ export function liveProgress(options: ProgressOptions): ProgressDisplay {
   function progress(event: ProgressEvent): void {
     hasNews = true;
     if (event.kind === "note") keep(visible(event.text));
+    else if (event.kind === "phase-end") active.delete(event.container);
     else if (event.kind === "report") {
       active.delete(event.report.container);
-      if (isNews(event.report.outcome)) keep(resultLine(event.report, paint));
+      if (!isNews(event.report.outcome)) return;
+      results.push(event.report);
+      draw();
     } else if (event.kind === "phase") {
       const { phase, text, container } = event;
       active.set(container, { phase, text, detail: "", sinceMs: clock.monotonicMs() });
     } else {
-      const line = active.get(event.container);
+      const line = lineOf(event.container);
       if (line === undefined) return;
       line.detail = event.kind === "pull" ? pullText(event.progress) : waitText(event);
     }
   }
 
-  function end(): void {
+  function end({ isReportNext }: { isReportNext: boolean }): void {
     clearInterval(timer);
     active.clear();
-    stream.write(erased());
+    const lines = isReportNext ? [] : results.map((report) => resultLine(report, paint));
+    stream.write(erased() + lines.map((line) => `${line}\n`).join(""));
+    results.length = 0;
     drawn = 0;
   }
   return { progress, end };
@@ -135,17 +162,26 @@ export function pullText(progress: PullProgress): string {
 }
 
 function waitText(event: Extract<ProgressEvent, { kind: "wait" }>): string {
-  const elapsed = formatDuration(Math.floor(event.elapsedMs / 1000) * 1000).replace(
-    /^0 ms$/,
-    "0 s",
-  );
+  const elapsed = secondsText(event.elapsedMs);
   return `${visible(event.text)} ${elapsed} / ${formatDuration(event.timeoutMs)}`;
 }
 
-function resultLine(report: ContainerReport, paint: Paint): string {
-  const word = paint(outcomeWord(report.outcome.kind), outcomeTone(report.outcome.kind));
+/** Whole seconds, also below one: a counter is no measurement. */
+function secondsText(elapsedMs: number): string {
+  return elapsedMs < 1000 ? "0 s" : formatDuration(Math.floor(elapsedMs / 1000) * 1000);
+}
+
+function resultLine(
+  report: ContainerReport,
+  paint: Paint,
+  width: number = Number.POSITIVE_INFINITY,
+): string {
+  const { outcome, container } = report;
+  const name = visible(container);
+  const word = outcomeWord(outcome.kind);
   const detail = visible(outcomeDetail(report));
-  return `${visible(report.container)}: ${word}${detail === "" ? "" : `: ${detail}`}`;
+  const rest = truncate(detail === "" ? "" : `: ${detail}`, width - name.length - word.length - 2);
+  return `${name}: ${paint(word, outcomeTone(outcome.kind))}${rest}`;
 }
 
 /** The display that fits the stream and the options. */
