@@ -4,6 +4,7 @@ import type { Comparison, SeverityCounts } from "./decision.ts";
 import {
   approvalText,
   blockersText,
+  changeText,
   comparisonText,
   countsText,
   idsText,
@@ -37,6 +38,12 @@ test("a comparison states both sides and the change", () => {
     comparisonText(comparison(null, counts({ HIGH: 3 }))),
     "running: not scanned, candidate: 3 HIGH",
   );
+});
+
+test("where room is short a comparison is the change alone", () => {
+  const changes = { fixed: ["CVE-1"], new: ["CVE-2", "CVE-3"] };
+  assert.equal(changeText(comparison(counts(), counts(), changes)), "1 fixed, 2 new");
+  assert.equal(changeText(comparison(null, counts())), "what runs was not scanned");
 });
 
 test("keeping what runs is worse when it has more of the worst severity in which they differ", () => {

@@ -29,6 +29,13 @@ export function comparisonText(comparison: Comparison): string {
   return `running: ${countsText(comparison.running)}, ${candidate}, ${change}`;
 }
 
+/** `11 fixed, 0 new`: the comparison where there is no room for both sides. */
+export function changeText({ running, fixed, new: added }: Comparison): string {
+  return running === null
+    ? "what runs was not scanned"
+    : `${fixed.length} fixed, ${added.length} new`;
+}
+
 /**
  * Whether what runs has more of the worst severity in which the two differ: then keeping it is the
  * greater risk, and the operator should see that (DESIGN section 7).

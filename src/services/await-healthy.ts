@@ -120,7 +120,7 @@ async function conclude(
   const report = reportOf(look.round, look.probes, elapsedMs);
   const isProved = look.progress.kind === "proved";
   const verdict = isProved ? "healthy" : verdictOf(look, worse);
-  const why = isProved ? whyHealthy(look, elapsedMs) : whyNot(look, worse, elapsedMs, options);
+  const why = isProved ? whyHealthy(look, elapsedMs) : whyNot(look, worse, elapsedMs);
   const evidence = [
     `waited ${formatDuration(elapsedMs)}`,
     ...worse.map(explainProbe),
@@ -142,17 +142,11 @@ function whyHealthy(look: Look, elapsedMs: number): string {
   return `healthy after ${formatDuration(elapsedMs)}, ${passed} of ${look.probes.length} checks passed`;
 }
 
-function whyNot(
-  look: Look,
-  worse: readonly CheckResult[],
-  elapsedMs: number,
-  options: AwaitOptions,
-): string {
+function whyNot(look: Look, worse: readonly CheckResult[], elapsedMs: number): string {
   const name = look.round.target.container;
   if (look.progress.kind === "hopeless") return `${name}: ${look.progress.why}`;
   const reasons = worse.slice(0, 3).map(explainProbe).join("; ");
-  const before = options.baseline === null ? "" : " as before the update";
-  return `${name} was not healthy${before} within ${formatDuration(elapsedMs)}: ${
+  return `${name} did not become healthy within ${formatDuration(elapsedMs)}: ${
     reasons === "" ? "it did not stay up long enough" : reasons
   }`;
 }

@@ -1,3 +1,5 @@
+import type { Decision } from "../policy/decision.ts";
+import type { Finding } from "../ports.ts";
 import { isPostgresGroup, preflight } from "../postgres/preflight.ts";
 import { runPostgresUpdate } from "../postgres/run-postgres-update.ts";
 import { discardCandidate } from "./clean-up.ts";
@@ -12,6 +14,7 @@ import { quietly } from "./quietly.ts";
 import { recordSettled } from "./record-settled.ts";
 import type { Refusal } from "./refusal.ts";
 import { runUpdate } from "./run-update.ts";
+import type { Scans } from "./scan.ts";
 import { whyNotToday } from "./window.ts";
 
 export interface CarryOutOptions {
@@ -60,19 +63,29 @@ async function refuse(
       discardCandidate(leader(group).container, Id, context.ports.engine),
     );
   }
-  const reports = group.members.map(
-    (member): ContainerReport => ({
-      ...settledReport(member, outcomeOf(member.container, prepared, end), group.candidate),
-      decision: gate?.decisions.get(member.container) ?? null,
+  const reports = group.members.map((member): ContainerReport => {
+    const outcome = outcomeOf(member.container, prepared, end);
+    const decision = gate?.decisions.get(member.container) ?? null;
+    return {
+      ...settledReport(member, outcome, group.candidate),
+      decision,
+      ...(outcome.kind === "blocked" ? { blocking: blockingFindings(decision, scans) } : {}),
       phases: steps.phases(),
-    }),
-  );
+    };
+  });
   if (dryRun) {
     for (const report of reports) context.progress({ kind: "report", report });
     return reports;
   }
   recordSettled(reports, runId, context, (container) => factsOf(container, scans, gate));
   return reports;
+}
+
+/** What blocks, with packages and versions: the decision has only ids. */
+function blockingFindings(decision: Decision | null, scans: Scans | null): Finding[] {
+  if (decision?.kind !== "block" || scans?.candidate.kind !== "scanned") return [];
+  const ids = new Set(decision.blockers.flatMap((blocker) => blocker.ids));
+  return scans.candidate.findings.filter(({ id }) => ids.has(id));
 }
 
 function outcomeOf(container: string, { gate, group }: Prepared, end: Prepared["end"]): Outcome {

@@ -191,6 +191,17 @@ test("a failure carries its reason and evidence", () => {
   ]);
 });
 
+test("evidence that the reason quotes is not told twice", () => {
+  const probe = 'GET http://wiki/: 200, the body does not contain "Welcome"';
+  const lines = body({
+    ...trouble,
+    event: "rollback-triggered",
+    why: `wiki did not become healthy within 8 s: ${probe}`,
+    evidence: ["waited 8 s", probe, "log: no such table"],
+  });
+  assert.deepEqual(lines.slice(2), ["log: no such table"]);
+});
+
 test("a summary counts every outcome, the worst first, and names what matters", () => {
   const outcomes = [
     ["a", "up-to-date"],
@@ -214,7 +225,7 @@ test("a summary counts every outcome, the worst first, and names what matters", 
     "1 blocked: c",
     "2 updated: b, f",
     "1 up to date",
-    "1 not watched",
+    "1 skipped",
     "retry-queue.json could not be published",
   ]);
 });

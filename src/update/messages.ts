@@ -14,6 +14,7 @@ import { redactText } from "../state/redact.ts";
 import type { Digest } from "../values/digest.ts";
 import { shortDigest } from "../values/digest.ts";
 import { formatDuration } from "../values/duration.ts";
+import { beyondReason } from "./beyond-reason.ts";
 import type { Outcome, RunKind } from "./outcome.ts";
 import type { Phase } from "./phases.ts";
 
@@ -200,7 +201,9 @@ function countedIds(ids: readonly string[], logged: readonly string[]): string {
 }
 
 function troubleBody(status: string, { why, evidence }: Trouble): string {
-  return [status, cleaned(why), ...evidence.slice(0, MOST_EVIDENCE).map(cleaned)].join("\n");
+  const reason = cleaned(why);
+  const more = beyondReason(reason, evidence.map(cleaned)).slice(0, MOST_EVIDENCE);
+  return [status, reason, ...more].join("\n");
 }
 
 const SUMMARY_WORDS: readonly [Outcome["kind"], string][] = [
@@ -213,7 +216,7 @@ const SUMMARY_WORDS: readonly [Outcome["kind"], string][] = [
   ["available", "available"],
   ["would-update", "would be updated"],
   ["up-to-date", "up to date"],
-  ["skipped", "not watched"],
+  ["skipped", "skipped"],
 ];
 const NAMED_IN_SUMMARY = new Set<Outcome["kind"]>([
   "rollback-failed",

@@ -3,6 +3,7 @@ import type { Blocker, Comparison, Decision } from "../../policy/decision.ts";
 import {
   approvalText,
   blockersText,
+  changeText,
   comparisonText,
   holdText,
   idsText,
@@ -53,13 +54,26 @@ export function decisionLines(decision: Decision): string[] {
   }
 }
 
-/** The decision in one line: `BLOCKED: 3 HIGH; running: 14 HIGH, candidate: 3 HIGH, 0 new`. */
+/** The decision without its word in one line: `3 HIGH; 11 fixed, 0 new`. */
 export function decisionSummary(decision: Decision): string {
-  if (decision.kind === "hold") return `${decisionWord(decision)}: ${heldText(decision)}`;
-  const reason =
-    decision.kind === "block" ? `: ${decision.blockers.map(blockerCount).join(", ")}` : "";
-  const comparison = decision.comparison === null ? "" : `; ${comparisonText(decision.comparison)}`;
-  return `${decisionWord(decision)}${reason}${comparison}`;
+  if (decision.kind === "hold") return holdText(decision.reason);
+  const reason = decision.kind === "block" ? decision.blockers.map(blockerCount).join(", ") : "";
+  const change = decision.comparison === null ? "" : changeText(decision.comparison);
+  return [reason, change].filter((part) => part !== "").join("; ");
+}
+
+/** What a table of the blocking findings leaves to say: comparison, risk, approvals, the way out. */
+export function blockLines(
+  decision: Extract<Decision, { kind: "block" }>,
+  container: string,
+): string[] {
+  const { blockers, comparison, expiredApprovals } = decision;
+  const isDenied = blockers.some(({ rule }) => rule === "denied-image");
+  return [
+    ...(comparison === null ? [] : [comparisonText(comparison), ...riskLines(comparison)]),
+    ...expiredApprovals.map((approval) => `no longer ${approvalText(approval)}`),
+    ...(isDenied ? [] : [`to let it pass: pratique queue approve ${container} --reason TEXT`]),
+  ];
 }
 
 /** Why it is held: the kind of reason, and the reason itself. */
@@ -84,8 +98,12 @@ function comparisonLines(comparison: Comparison | null): string[] {
     ...(comparison.running !== null && comparison.new.length > 0
       ? [`new: ${idsText(comparison.new)}`]
       : []),
-    ...(isKeepingWorse(comparison)
-      ? ["what runs now is worse than the candidate: not updating is the greater risk"]
-      : []),
+    ...riskLines(comparison),
   ];
+}
+
+function riskLines(comparison: Comparison): string[] {
+  return isKeepingWorse(comparison)
+    ? ["what runs now is worse than the candidate: not updating is the greater risk"]
+    : [];
 }

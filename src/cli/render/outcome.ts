@@ -1,9 +1,9 @@
 /** Words for how one container's way through the procedure ended. */
-import { comparisonText } from "../../policy/decision-text.ts";
+import { changeText, holdText } from "../../policy/decision-text.ts";
 import type { ContainerReport, Outcome } from "../../update/outcome.ts";
-import { shortDigest } from "../../values/digest.ts";
+import { shortDigest, shortenDigests } from "../../values/digest.ts";
 import { formatDuration } from "../../values/duration.ts";
-import { decisionSummary, heldText } from "./decision.ts";
+import { decisionSummary } from "./decision.ts";
 import type { Tone } from "./style.ts";
 
 const WORDS: Readonly<Record<Outcome["kind"], { word: string; tone: Tone }>> = {
@@ -27,37 +27,39 @@ export function outcomeTone(kind: Outcome["kind"]): Tone {
   return WORDS[kind].tone;
 }
 
-/** `4f1c… → 9ab2…`; the image ids where a digest is not known. */
-export function changeText(report: ContainerReport): string {
+/** `4f1c… → 9ab2…`, or what runs where it stays; the image id where a digest is not known. */
+export function imagesText({ outcome, ...report }: ContainerReport): string {
   const from = shortDigest(report.runningDigest ?? report.runningImageId);
-  return report.candidate === null ? from : `${from} → ${shortDigest(report.candidate)}`;
+  const { candidate } = report;
+  const isSame = candidate === null || outcome.kind === "up-to-date";
+  return isSame ? from : `${from} → ${shortDigest(candidate)}`;
 }
 
-/** Why it ended so, in one line. */
+/** Why it ended so, in a few words: the whole reason has its own block in the report. */
 export function outcomeDetail(report: ContainerReport): string {
   const { outcome, decision } = report;
   switch (outcome.kind) {
     case "up-to-date":
       return "";
     case "skipped":
-      return outcome.why;
+      return shortenDigests(outcome.why);
     case "available":
     case "would-update":
       return decision === null ? "" : decisionSummary(decision);
     case "blocked":
-      return decision === null ? "" : decisionSummary(decision).replace(/^BLOCKED: /, "");
+      return decision === null ? "" : decisionSummary(decision);
     case "held":
-      return heldText(outcome);
+      return holdText(outcome.reason);
     case "updated": {
       const downtime =
         outcome.downtimeMs === null ? [] : [`downtime ${formatDuration(outcome.downtimeMs)}`];
       const comparison = decision !== null && "comparison" in decision ? decision.comparison : null;
-      return [...downtime, ...(comparison === null ? [] : [comparisonText(comparison)])].join("; ");
+      return [...(comparison === null ? [] : [changeText(comparison)]), ...downtime].join("; ");
     }
     case "rolled-back":
     case "rollback-failed":
     case "failed":
-      return `${outcome.phase}: ${outcome.why}`;
+      return `${outcome.phase} failed`;
   }
 }
 

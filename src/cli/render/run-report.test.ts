@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import type { Finding } from "../../ports.ts";
 import type { ContainerReport, Outcome, RunReport } from "../../update/outcome.ts";
 import { runReportLines } from "./run-report.ts";
 import { painter } from "./style.ts";
@@ -15,6 +16,21 @@ function container(name: string, outcome: Outcome): ContainerReport {
     decision: null,
     outcome,
     phases: [{ phase: "pull", durationMs: 1200 }],
+  };
+}
+
+const NONE = { CRITICAL: 0, HIGH: 0, MEDIUM: 0, LOW: 0, UNKNOWN: 0 };
+
+function finding(id: string): Finding {
+  return {
+    id,
+    severity: "HIGH",
+    package: "libssl3",
+    installedVersion: "3.0.9",
+    fixedVersion: "3.0.11",
+    status: "fixed",
+    title: "buffer \u001b[2J overread",
+    url: null,
   };
 }
 
@@ -41,7 +57,7 @@ const OPTIONS = {
   verbose: false,
 };
 
-test("a run shows one line a container, the evidence of failures and the counts", () => {
+test("a run shows one line a container, the reasons and evidence once, and the counts", () => {
   const lines = runReportLines(
     report([
       container("web", { kind: "updated", downtimeMs: 4200 }),
@@ -49,8 +65,8 @@ test("a run shows one line a container, the evidence of failures and the counts"
       container("app", {
         kind: "rolled-back",
         phase: "verify",
-        why: "GET / gave 500",
-        evidence: ["panic: \u001b[31mno database"],
+        why: "app did not become healthy within 8 s: GET / gave 500",
+        evidence: ["waited 8 s", "GET / gave 500", "panic: \u001b[31mno database"],
       }),
     ]),
     OPTIONS,
@@ -58,14 +74,67 @@ test("a run shows one line a container, the evidence of failures and the counts"
   assert.deepEqual(lines, [
     "CONTAINER  OUTCOME      IMAGE                        DETAIL",
     "web        UPDATED      aaaaaaaaaaaa → bbbbbbbbbbbb  downtime 4.2 s",
-    "db         UP TO DATE   aaaaaaaaaaaa → bbbbbbbbbbbb",
-    "app        ROLLED BACK  aaaaaaaaaaaa → bbbbbbbbbbbb  verify: GET / gave 500",
+    "db         UP TO DATE   aaaaaaaaaaaa",
+    "app        ROLLED BACK  aaaaaaaaaaaa → bbbbbbbbbbbb  verify failed",
     "",
     "app: ROLLED BACK",
-    "  verify: GET / gave 500",
+    "  app did not become healthy within 8 s: GET / gave 500",
     "  panic: \\x1b[31mno database",
+    "",
     "weekly on amy: 1 rolled back, 1 updated, 1 up to date, in 1 min 1 s.",
   ]);
+});
+
+const BLOCKED: ContainerReport = {
+  ...container("chat", { kind: "blocked" }),
+  decision: {
+    kind: "block",
+    blockers: [{ rule: "severity", severity: "HIGH", ids: ["CVE-1"] }],
+    comparison: {
+      running: NONE,
+      candidate: { ...NONE, HIGH: 1, LOW: 1 },
+      fixed: [],
+      new: ["CVE-1", "CVE-2"],
+      both: [],
+    },
+    expiredApprovals: [],
+  },
+  blocking: [finding("CVE-1")],
+};
+
+test("a blocked container shows what blocks it, with packages and versions, and the way past it", () => {
+  const lines = runReportLines(report([BLOCKED]), OPTIONS);
+  assert.deepEqual(lines.slice(1, -2), [
+    "chat       BLOCKED  aaaaaaaaaaaa → bbbbbbbbbbbb  1 HIGH; 0 fixed, 2 new",
+    "",
+    "chat: BLOCKED",
+    "  FINDING  SEVERITY  PACKAGE  INSTALLED  FIXED IN  TITLE",
+    "  CVE-1    HIGH      libssl3  3.0.9      3.0.11    buffer \\x1b[2J overread",
+    "  running: no findings, candidate: 1 HIGH, 1 LOW, 0 fixed, 2 new",
+    "  to let it pass: pratique queue approve chat --reason TEXT",
+  ]);
+});
+
+test("very many blocking findings are cut, and --verbose shows them all", () => {
+  const blocking = Array.from({ length: 40 }, (_, at) => finding(`CVE-${at}`));
+  const cut = runReportLines(report([{ ...BLOCKED, blocking }]), OPTIONS);
+  assert.ok(cut.includes("  … and 10 more: pratique scan chat"));
+  const all = runReportLines(report([{ ...BLOCKED, blocking }]), { ...OPTIONS, verbose: true });
+  assert.equal(all.filter((line) => line.startsWith("  CVE-")).length, 40);
+  assert.ok(all.includes("  pull 1.2 s"), "and how long the phases took");
+});
+
+test("a block without findings names the rule", () => {
+  const blockers = [{ rule: "denied-image", severity: null, ids: [] }] as const;
+  const decision = { kind: "block", blockers, comparison: null, expiredApprovals: [] } as const;
+  const lines = runReportLines(report([{ ...BLOCKED, decision, blocking: [] }]), OPTIONS);
+  assert.ok(lines.includes("  BLOCKED: the image is on the list of images that carry malware"));
+});
+
+test("a digest in a reason is cut", () => {
+  const why = `pinned to sha256:${"c".repeat(64)}`;
+  const lines = runReportLines(report([container("feeds", { kind: "skipped", why })]), OPTIONS);
+  assert.match(lines.join("\n"), / pinned to sha256:cccccccccccc…$/m);
 });
 
 test("quiet prints nothing when nothing happened, and only what did when something did", () => {

@@ -1,6 +1,9 @@
+import { beyondReason } from "../../update/beyond-reason.ts";
 import type { ContainerReport, Outcome, RunReport } from "../../update/outcome.ts";
 import { formatDuration } from "../../values/duration.ts";
-import { changeText, isNews, outcomeDetail, outcomeTone, outcomeWord } from "./outcome.ts";
+import { blockLines, decisionLines } from "./decision.ts";
+import { findingsTable } from "./findings.ts";
+import { imagesText, isNews, outcomeDetail, outcomeTone, outcomeWord } from "./outcome.ts";
 import type { Paint } from "./style.ts";
 import { table } from "./table.ts";
 import { visible } from "./visible.ts";
@@ -13,14 +16,18 @@ export interface RunReportOptions {
   verbose: boolean;
 }
 
-/** The summary of a run: one line a container, the evidence of failures, the counts. */
+const MOST_FINDINGS = 30;
+
+/** The summary of a run: one line a container, then the whole reasons, the counts. */
 export function runReportLines(report: RunReport, options: RunReportOptions): string[] {
   const news = report.containers.filter(({ outcome }) => isNews(outcome));
   if (options.quiet && news.length === 0 && report.interrupted === null) return [];
   const shown = options.quiet ? news : report.containers;
+  const blocks = shown.flatMap((container) => reasonBlock(container, options));
   return [
     ...(shown.length === 0 ? [] : outcomeTable(shown, options)),
-    ...shown.flatMap((container) => evidenceLines(container, options)),
+    ...blocks,
+    ...(shown.length === 0 ? [] : [""]),
     ...(report.interrupted === null ? [] : [`Ended early: ${visible(report.interrupted)}`]),
     summaryLine(report),
     ...(report.dryRun ? ["This was a dry run: nothing in service was changed."] : []),
@@ -39,7 +46,7 @@ function outcomeTable(
         cell: ({ outcome }) => outcomeWord(outcome.kind),
         tone: ({ outcome }) => outcomeTone(outcome.kind),
       },
-      { header: "IMAGE", cell: changeText },
+      { header: "IMAGE", cell: imagesText },
       { header: "DETAIL", cell: outcomeDetail, shrinksTo: 20 },
     ],
     containers,
@@ -47,23 +54,58 @@ function outcomeTable(
   );
 }
 
-/** What a table's cell has no room for: why it failed, with the last words of the container. */
-function evidenceLines(report: ContainerReport, { width, verbose }: RunReportOptions): string[] {
+/** What a table's cell has no room for: what blocks, why it failed, the container's last words. */
+function reasonBlock(report: ContainerReport, options: RunReportOptions): string[] {
   const { outcome, container } = report;
-  const evidence = "evidence" in outcome ? outcome.evidence : [];
-  const isCut = outcomeDetail(report).length > width / 2;
-  const needsWords = isCut && (outcome.kind === "blocked" || outcome.kind === "held");
-  const lines = evidence.map((line) => `  ${visible(line)}`);
-  if (verbose && report.phases.length > 0) {
-    const phases = report.phases.map(
-      ({ phase, durationMs }) => `${phase} ${formatDuration(durationMs)}`,
-    );
-    lines.unshift(`  ${phases.join(", ")}`);
+  const lines = [...reasonLines(report, options), ...(options.verbose ? detailLines(report) : [])];
+  if (lines.length === 0) return [];
+  const word = options.paint(outcomeWord(outcome.kind), outcomeTone(outcome.kind));
+  return ["", `${visible(container)}: ${word}`, ...lines.map((line) => `  ${line}`)];
+}
+
+/** Harmless lines: colours are in some of them. */
+function reasonLines(report: ContainerReport, options: RunReportOptions): string[] {
+  const { outcome } = report;
+  switch (outcome.kind) {
+    case "blocked":
+      return blockedLines(report, options);
+    case "held":
+      return outcome.why === "" ? [] : [visible(outcome.why)];
+    case "rolled-back":
+    case "rollback-failed":
+      return [outcome.why, ...beyondReason(outcome.why, outcome.evidence)].map(visible);
+    case "failed":
+      return [visible(outcome.why)];
+    default:
+      return [];
   }
-  if (evidence.length > 0 || needsWords || verbose)
-    lines.unshift(`  ${visible(outcomeDetail(report))}`);
-  const hasWords = lines.some((line) => line.trim() !== "");
-  return hasWords ? ["", `${visible(container)}: ${outcomeWord(outcome.kind)}`, ...lines] : [];
+}
+
+function blockedLines(
+  { decision, blocking = [], container }: ContainerReport,
+  { width, paint, verbose }: RunReportOptions,
+): string[] {
+  if (decision?.kind !== "block") return [];
+  if (blocking.length === 0) return decisionLines(decision).map(visible);
+  const lines = findingsTable(blocking, { width: width - 2, paint });
+  // The table's first line has the names of its columns.
+  const shown = verbose ? lines : lines.slice(0, MOST_FINDINGS + 1);
+  const rest = lines.length - shown.length;
+  return [
+    ...shown,
+    ...(rest === 0 ? [] : [`… and ${rest} more: pratique scan ${visible(container)}`]),
+    ...blockLines(decision, container).map(visible),
+  ];
+}
+
+/** For `--verbose`: how long each phase took, and what the gate said where nothing above has it. */
+function detailLines({ phases, decision, outcome }: ContainerReport): string[] {
+  const times = phases.map(({ phase, durationMs }) => `${phase} ${formatDuration(durationMs)}`);
+  const isTold = outcome.kind === "blocked" || outcome.kind === "held";
+  return [
+    ...(decision === null || isTold ? [] : decisionLines(decision).map(visible)),
+    ...(times.length === 0 ? [] : [times.join(", ")]),
+  ];
 }
 
 const ORDER: readonly Outcome["kind"][] = [
