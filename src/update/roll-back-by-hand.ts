@@ -1,5 +1,6 @@
 import { BACKUP_UNKNOWN, CONTAINER_NOT_UPDATABLE, IMAGE_REFUSED } from "../errors.ts";
-import { candidateTag } from "../policy/backup-names.ts";
+import type { Decision } from "../policy/decision.ts";
+import { blockersText, comparisonText } from "../policy/decision-text.ts";
 import type { ImageInspect } from "../ports.ts";
 import { isPostgresGroup, preflight } from "../postgres/preflight.ts";
 import { runPostgresUpdate } from "../postgres/run-postgres-update.ts";
@@ -11,10 +12,11 @@ import {
   parseImageReference,
   referenceKey,
 } from "../values/image-reference.ts";
+import { discardCandidate } from "./clean-up.ts";
 import type { RunContext } from "./context.ts";
 import { toMember } from "./discover.ts";
 import { findDrift } from "./drift.ts";
-import { type ApprovedImage, approveFormer, gate } from "./gate.ts";
+import { type ApprovedImage, approveFormer, gate, isPass } from "./gate.ts";
 import type { Group, Member } from "./group.ts";
 import { presentImage } from "./image-tags.ts";
 import { type InventoryItem, takeInventory } from "./inventory.ts";
@@ -22,7 +24,7 @@ import type { ContainerReport, RunReport } from "./outcome.ts";
 import { planUpdate } from "./plan-update.ts";
 import type { Prepared } from "./prepared.ts";
 import { type PulledImage, pull } from "./pull.ts";
-import { registryFailureText } from "./refusal.ts";
+import { type Refusal, registryFailureText } from "./refusal.ts";
 import { asRun } from "./run.ts";
 import { containerNamed } from "./run-cycle.ts";
 import { type ReadyUpdate, runUpdate } from "./run-update.ts";
@@ -69,10 +71,10 @@ export async function rollBackByHand(
       end: { kind: "would-update" },
     };
     const agreement = await findDrift(group, context);
-    if (agreement.kind === "hold") throw IMAGE_REFUSED(request.container, agreement.why);
+    if (agreement.kind === "hold") return await refuse(agreement);
     const pulled = { kind: "pulled" as const, image: target.image, wasPresent: true };
     const plan = await planUpdate(prepared, pulled, agreement, context);
-    if (plan.kind === "hold") throw IMAGE_REFUSED(request.container, plan.why);
+    if (plan.kind === "hold") return await refuse(plan);
     const ready = {
       plan: { ...plan, kind: "rollback" as const, candidateDigest: target.digest },
       approved: target.approved,
@@ -82,6 +84,12 @@ export async function rollBackByHand(
       ? await rollBackPostgres(ready, group, pulled, runId, context)
       : await runUpdate(ready, runId, context);
     return { containers, isEnvironmentMissing: false };
+
+    /** What was fetched for it goes again. */
+    async function refuse({ why }: Refusal): Promise<never> {
+      await discardCandidate(members[0].container, target.image.Id, context.ports.engine);
+      throw IMAGE_REFUSED(request.container, why);
+    }
   });
 }
 
@@ -171,12 +179,20 @@ async function gatedTarget(
   if (pulled.kind === "hold") throw IMAGE_REFUSED(container, pulled.why);
   const decided = gate(group, await scan(group, context), context);
   if (decided.approved === null) {
-    await context.ports.engine.removeImage(candidateTag(container).join(":"));
-    const decision = decided.decisions.get(container);
-    const why = decision?.kind === "hold" ? decision.why : `the gate blocks ${digest}`;
-    throw IMAGE_REFUSED(container, why);
+    await discardCandidate(container, pulled.image.Id, context.ports.engine);
+    throw IMAGE_REFUSED(container, refusalText([...decided.decisions.values()]));
   }
   return { image: pulled.image, digest, approved: decided.approved };
+}
+
+/** What the gate said, with the findings and the comparison when it blocks. */
+function refusalText(decisions: readonly Decision[]): string {
+  const refused = decisions.find((decision) => !isPass(decision));
+  if (refused?.kind === "hold") return refused.why;
+  if (refused?.kind !== "block") return "the gate refuses it";
+  const { blockers, comparison } = refused;
+  const compared = comparison === null ? "" : ` (${comparisonText(comparison)})`;
+  return `the gate blocks it: ${blockersText(blockers)}${compared}`;
 }
 
 async function resolved(
