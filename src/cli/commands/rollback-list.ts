@@ -1,7 +1,8 @@
 import { ENGINE_UNREACHABLE, EXIT, isError } from "../../errors.ts";
 import type { ImageBackup } from "../../policy/retention.ts";
-import type { Engine } from "../../ports.ts";
+import type { Engine, Registry } from "../../ports.ts";
 import { listBackups } from "../../state/backups.ts";
+import { parseImageReference } from "../../values/image-reference.ts";
 import type { CommandRun } from "../command.ts";
 import { backupLines, type ListedBackup } from "../render/backups.ts";
 import { painter } from "../render/style.ts";
@@ -10,7 +11,7 @@ export const run: CommandRun = async (input) => {
   const { output, session } = input;
   const [container] = input.arguments;
   const { state, ports } = await session.openContext();
-  const backups = await withPresence(listBackups(state, container), ports.engine);
+  const backups = await withPresence(listBackups(state, container), ports);
   output.result({ schema: 1, backups }, () =>
     backupLines(backups, {
       width: output.width,
@@ -23,13 +24,28 @@ export const run: CommandRun = async (input) => {
 /** The list is useful without an engine too, so its absence is only said in the list. */
 async function withPresence(
   backups: readonly ImageBackup[],
-  engine: Pick<Engine, "listImages">,
+  { engine, registry }: { engine: Pick<Engine, "listImages">; registry: Registry },
 ): Promise<ListedBackup[]> {
   const here = await imageIds(engine);
-  return backups.map(({ inspect: _inspect, ...backup }) => ({
-    ...backup,
-    isHere: here === null ? null : here.has(backup.imageId),
-  }));
+  return await Promise.all(
+    backups.map(async ({ inspect: _inspect, ...backup }) => {
+      const isHere = here === null ? null : here.has(backup.imageId);
+      const isInRegistry = isHere === false ? await canBeFetched(backup, registry) : null;
+      return { ...backup, isHere, isInRegistry };
+    }),
+  );
+}
+
+/** One that was pruned comes back by its digest, unless the registry has deleted it too. */
+async function canBeFetched(
+  { reference, digest }: Pick<ImageBackup, "reference" | "digest">,
+  registry: Registry,
+): Promise<boolean | null> {
+  const parsed = parseImageReference(reference);
+  if (parsed === null || digest === null) return false;
+  const answer = await registry.resolve({ ...parsed, tag: null, digest });
+  if (answer.kind === "resolved") return true;
+  return answer.kind === "not-found" ? false : null;
 }
 
 async function imageIds(engine: Pick<Engine, "listImages">): Promise<Set<string> | null> {

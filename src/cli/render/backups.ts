@@ -12,6 +12,8 @@ export interface ListedBackup
   > {
   /** Null: not asked (no engine). */
   isHere: boolean | null;
+  /** Of one that is not here: whether it can be fetched again. Null: nobody said. */
+  isInRegistry: boolean | null;
 }
 
 /** Image backups, newest first, with the number that `rollback container` takes. */
@@ -39,8 +41,9 @@ export function backupLines(
   );
 }
 
-function whereText({ isHere, digest }: ListedBackup): string {
+function whereText({ isHere, isInRegistry }: ListedBackup): string {
   if (isHere === null) return "not checked";
   if (isHere) return "here";
-  return digest === null ? "gone" : "pruned; fetched again by digest";
+  if (isInRegistry === null) return "pruned; the registry does not answer";
+  return isInRegistry ? "pruned; fetched again by digest" : "gone, from the registry too";
 }
