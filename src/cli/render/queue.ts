@@ -2,7 +2,7 @@ import { idsText } from "../../policy/decision-text.ts";
 import type { QueueEntry, QueueReason } from "../../state/queue.ts";
 import { shortDigest } from "../../values/digest.ts";
 import { heldText } from "./decision.ts";
-import type { Paint } from "./style.ts";
+import type { Paint, Tone } from "./style.ts";
 import { table } from "./table.ts";
 import { relativeTime } from "./time.ts";
 
@@ -24,7 +24,7 @@ export function queueLines(
       {
         header: "REASON",
         cell: ({ reason }) => queueWord(reason),
-        tone: ({ reason }) => (reason.kind === "held" ? "warning" : "bad"),
+        tone: ({ reason }) => queueTone(reason),
       },
       { header: "WHY", cell: queueWhy, shrinksTo: 20 },
     ],
@@ -45,6 +45,10 @@ export function queueWord(reason: QueueReason): string {
     case "imported":
       return "IMPORTED";
   }
+}
+
+export function queueTone({ kind }: QueueReason): Tone {
+  return kind === "held" || kind === "imported" ? "warning" : "bad";
 }
 
 /** Why it waits, with the findings that block. */

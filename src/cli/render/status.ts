@@ -1,15 +1,17 @@
-import { shortDigest } from "../../values/digest.ts";
+import { blockersText, changeText } from "../../policy/decision-text.ts";
+import type { QueueEntry } from "../../state/queue.ts";
+import { shortDigest, shortenDigests } from "../../values/digest.ts";
 import type { ContainerStatus, StatusReport } from "../reports.ts";
-import { decisionSummary, decisionTone } from "./decision.ts";
+import { decisionTone, decisionWord } from "./decision.ts";
 import { outcomeWord } from "./outcome.ts";
-import { queueWhy, queueWord } from "./queue.ts";
+import { queueTone, queueWhy, queueWord } from "./queue.ts";
 import { counted } from "./sizes.ts";
 import type { Paint, Tone } from "./style.ts";
-import { table } from "./table.ts";
-import { localTime, relativeTime } from "./time.ts";
+import { type Column, table } from "./table.ts";
+import { localTime, relativeTime, roughTime } from "./time.ts";
 import { visible } from "./visible.ts";
 
-/** Every watched container, then those that are left alone, then what else is going on. */
+/** Every watched container, why some wait, those that are skipped, what else is going on. */
 export function statusLines(
   report: StatusReport,
   options: { width: number; paint: Paint; nowMs: number; quiet: boolean },
@@ -20,6 +22,7 @@ export function statusLines(
   return [
     ...(shown.length === 0 ? [] : statusTable(shown, options)),
     ...(shown.length === 0 && !options.quiet ? ["No container is watched."] : []),
+    ...waitingLines(shown, options.paint),
     ...(options.quiet ? [] : skippedLines(skipped)),
     ...circumstances(report, options.nowMs, options.quiet),
   ];
@@ -29,25 +32,28 @@ function statusTable(
   containers: readonly ContainerStatus[],
   options: { width: number; paint: Paint; nowMs: number },
 ): string[] {
+  const areRunning = containers.every(({ state }) => state === "running");
+  const state: Column<ContainerStatus> = {
+    header: "STATE",
+    cell: (status) => status.state,
+    tone: (status) => (status.state === "running" ? "plain" : "warning"),
+  };
   return table(
     [
       { header: "CONTAINER", cell: ({ container }) => container, shrinksTo: 14 },
-      {
-        header: "STATE",
-        cell: ({ state }) => state,
-        tone: ({ state }) => (state === "running" ? "plain" : "warning"),
-      },
-      { header: "IMAGE", cell: ({ reference }) => reference, shrinksTo: 16 },
+      // The room is needed for more than the same word in each line.
+      ...(areRunning ? [] : [state]),
+      { header: "IMAGE", cell: ({ reference }) => reference, shrinksTo: 16, cutsFront: true },
       {
         header: "RUNNING",
         cell: (status) => shortDigest(status.runningDigest ?? status.runningImageId),
       },
       { header: "CANDIDATE", cell: candidateText },
-      { header: "DECISION", cell: decisionText, tone: decisionToneOf, shrinksTo: 20 },
+      { header: "DECISION", cell: verdictWord, tone: verdictTone },
       {
         header: "LAST UPDATE",
         cell: (status) => lastUpdateText(status, options.nowMs),
-        shrinksTo: 8,
+        shrinksTo: 19,
       },
       { header: "BACKUPS", cell: ({ backups }) => String(backups), align: "right" },
     ],
@@ -61,24 +67,39 @@ function candidateText(status: ContainerStatus): string {
   return status.candidate === status.runningDigest ? "same" : shortDigest(status.candidate);
 }
 
-/** Why it waits, else what the gate said. */
-function decisionText({ queue, decision }: ContainerStatus): string {
-  const waiting = queue === null ? null : `${queueWord(queue.reason)}: ${queueWhy(queue)}`;
-  // The decision says more than the queue: it has the comparison.
-  if (decision !== null && (decision.kind === "block" || waiting === null)) {
-    return decisionSummary(decision);
-  }
-  return waiting ?? "-";
+/** How it stands: why it waits, else what the gate said. */
+function verdictWord({ queue, decision }: ContainerStatus): string {
+  // In which phase it failed stands with the reason below.
+  if (queue !== null) return queueWord(queue.reason).replace(/ \(.*/, "");
+  return decision === null ? "-" : decisionWord(decision);
 }
 
-function decisionToneOf({ queue, decision }: ContainerStatus): Tone {
-  if (decision !== null) return decisionTone(decision);
-  return queue === null ? "plain" : "warning";
+function verdictTone({ queue, decision }: ContainerStatus): Tone {
+  return queue === null ? decisionTone(decision) : queueTone(queue.reason);
+}
+
+/** The reasons, which no cell has room for. */
+function waitingLines(containers: readonly ContainerStatus[], paint: Paint): string[] {
+  const lines = containers.flatMap((status) => {
+    const { container, queue } = status;
+    if (queue === null) return [];
+    const word = paint(queueWord(queue.reason), queueTone(queue.reason));
+    return [`  ${visible(container)}: ${word}: ${visible(whyWaiting(status, queue))}`];
+  });
+  return lines.length === 0 ? [] : ["", "Waiting:", ...lines];
+}
+
+/** A block has the ids, and what the update would have changed. */
+function whyWaiting({ decision }: ContainerStatus, queue: QueueEntry): string {
+  if (queue.reason.kind !== "blocked" || decision?.kind !== "block") return queueWhy(queue);
+  const { blockers, comparison } = decision;
+  const change = comparison === null ? "" : `; ${changeText(comparison)}`;
+  return `${blockersText(blockers)}${change}`;
 }
 
 function lastUpdateText({ lastUpdate }: ContainerStatus, nowMs: number): string {
   if (lastUpdate === null) return "never";
-  const ago = relativeTime(Date.parse(lastUpdate.at), nowMs);
+  const ago = roughTime(Date.parse(lastUpdate.at), nowMs);
   return lastUpdate.outcome === "updated"
     ? ago
     : `${outcomeWord(lastUpdate.outcome).toLowerCase()} ${ago}`;
@@ -92,9 +113,10 @@ function skippedLines(containers: readonly ContainerStatus[]): string[] {
   if (containers.length === 0) return [];
   return [
     "",
-    "Left alone:",
+    "Skipped:",
     ...containers.map(
-      ({ container, skipped }) => `  ${visible(container)}: ${visible(skipped ?? "")}`,
+      ({ container, skipped }) =>
+        `  ${visible(container)}: ${visible(shortenDigests(skipped ?? ""))}`,
     ),
   ];
 }

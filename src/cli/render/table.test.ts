@@ -37,6 +37,16 @@ test("a narrow terminal cuts only columns that may be cut", () => {
   assert.equal(table(COLUMNS, ROWS, { width: 5 })[1], "web        3  a lo…");
 });
 
+test("a column may be cut at the front, where the name is at the end", () => {
+  const columns = [
+    { header: "IMAGE", cell: ({ name }: Row) => name, shrinksTo: 5, cutsFront: true },
+  ] as const;
+  const [, line] = table(columns, [{ name: "127.0.0.1:5000/chat:latest", count: 1, why: "" }], {
+    width: 14,
+  });
+  assert.equal(line, "…5000/chat:latest".slice(-14).replace(/^./, "…"));
+});
+
 test("a cell from outside cannot write control characters", () => {
   const [, line = ""] = table(COLUMNS, [{ name: "a\u001b[31m", count: 1, why: "b\nc" }], {
     width: 80,

@@ -8,6 +8,8 @@ export interface Column<Row> {
   align?: "right";
   /** May be cut where the terminal is narrow, but not below this many characters. */
   shrinksTo?: number;
+  /** Where the end tells more than the beginning: image references. */
+  cutsFront?: true;
 }
 
 const GAP = "  ";
@@ -31,7 +33,10 @@ export function table<Row>(
   function line(texts: readonly string[], toneOf: (index: number) => Tone): string {
     return texts
       .map((text, index) => {
-        const cut = truncate(text, widths[index] ?? 0);
+        const cut = (columns[index]?.cutsFront ? truncateFront : truncate)(
+          text,
+          widths[index] ?? 0,
+        );
         const space = " ".repeat(Math.max(0, (widths[index] ?? 0) - lengthOf(cut)));
         const painted = paint(cut, toneOf(index));
         return columns[index]?.align === "right" ? space + painted : painted + space;
@@ -76,4 +81,10 @@ export function truncate(text: string, length: number): string {
   const characters = [...text];
   if (characters.length <= length) return text;
   return length < 1 ? "" : `${characters.slice(0, length - 1).join("")}…`;
+}
+
+function truncateFront(text: string, length: number): string {
+  const characters = [...text];
+  if (characters.length <= length) return text;
+  return length < 1 ? "" : `…${characters.slice(characters.length - length + 1).join("")}`;
 }

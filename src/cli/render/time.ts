@@ -23,6 +23,11 @@ export function relativeTime(timeMs: number, nowMs: number): string {
   return timeMs > nowMs ? `in ${coarse}` : `${coarse} ago`;
 }
 
+/** `3 d ago`: with the largest unit alone, for tables. */
+export function roughTime(timeMs: number, nowMs: number): string {
+  return relativeTime(timeMs, nowMs).replace(/(\d+ \w+) \d+ \w+/, "$1");
+}
+
 function two(value: number): string {
   return String(value).padStart(2, "0");
 }
