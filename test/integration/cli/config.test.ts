@@ -17,6 +17,16 @@ test("config check tells every problem with file, line and column, and exits 2",
   assert.ok(stderr.includes(`${config.path}:6:9 gate.mode: must be strict or no-new-risk`), stderr);
 });
 
+test("config check notes that nothing carries out a schedule without cron, and exits 0", async () => {
+  using config = temporaryConfig("schedule:\n  weekly: 30 4 * * 3\n");
+  const { exitCode, stdout } = await runCli(["config", "check", "--config", config.path]);
+  assert.equal(exitCode, 0);
+  assert.match(stdout, /^Note: nothing carries out the times of schedule yet: .*docs\/cron\.md/m);
+  using without = temporaryConfig("schedule:\n  never: [sun]\n");
+  const silent = await runCli(["config", "check", "--config", without.path]);
+  assert.doesNotMatch(silent.stdout, /Note/);
+});
+
 test("config check accepts a valid file, named before or after the command or by environment", async () => {
   using config = temporaryConfig();
   for (const words of [
@@ -30,7 +40,7 @@ test("config check accepts a valid file, named before or after the command or by
   const environment = { PRATIQUE_CONFIG: config.path };
   const { exitCode, stdout } = await runCli(["config", "check", "--json"], { environment });
   assert.equal(exitCode, 0);
-  assert.deepEqual(JSON.parse(stdout), { schema: 1, file: config.path, ok: true });
+  assert.deepEqual(JSON.parse(stdout), { schema: 1, file: config.path, ok: true, notes: [] });
 });
 
 test("a missing configuration exits 2 and names the places that were looked at", async () => {
