@@ -1,9 +1,13 @@
+import { EXIT } from "../errors.ts";
 import type { CommandSpec } from "./command.ts";
 
 const WAIT = {
   flags: "--wait <duration>",
   description: "wait this long for another run to end, e.g. 10m",
 };
+
+/** What a run that updates may end with. */
+const RUN_EXITS = [EXIT.done, EXIT.failed, EXIT.refused, EXIT.environment, EXIT.locked];
 
 /** Every command, in the order of the help. */
 export const COMMANDS: readonly CommandSpec[] = [
@@ -15,6 +19,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       { flags: "--dry-run", description: "decide everything, put nothing in service" },
       WAIT,
     ],
+    exitCodes: RUN_EXITS,
     load: () => import("./commands/weekly.ts"),
   },
   {
@@ -22,6 +27,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: "scan what waits in the retry queue again; update what is clean now",
     example: "pratique retry --wait 10m",
     options: [WAIT],
+    exitCodes: RUN_EXITS,
     load: () => import("./commands/retry.ts"),
   },
   {
@@ -33,6 +39,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       { flags: "--dry-run", description: "decide everything, put nothing in service" },
       WAIT,
     ],
+    exitCodes: RUN_EXITS,
     load: () => import("./commands/update.ts"),
   },
   {

@@ -29,6 +29,8 @@ export interface CommandSpec {
   /** Shown first in its help. */
   example: string;
   options?: readonly CommandOption[];
+  /** Those of its exit codes that its help names. */
+  exitCodes?: readonly ExitCode[];
   /** Loaded only when the command runs. */
   load?: () => Promise<{ run: CommandRun }>;
   subcommands?: readonly CommandSpec[];

@@ -1,4 +1,5 @@
 import { Command, CommanderError } from "commander";
+import type { ExitCode } from "../errors.ts";
 import type { CommandSpec } from "./command.ts";
 
 export interface GlobalOptions {
@@ -17,16 +18,22 @@ export type Invocation =
   /** Not understood; `text` is the help where a command was left out. */
   | { kind: "usage"; problem: string; text: string | null };
 
-const EXIT_CODES = `
-Exit codes:
-  0   done, or nothing to do
-  1   an update, a health check or a restore failed
-  2   usage or configuration
-  3   something was blocked or held, nothing failed
-  4   the environment is missing: engine, scanner or registry
-  5   another run holds the lock
-  70  a bug in pratique
-`;
+const EXIT_TEXTS: Readonly<Record<ExitCode, string>> = {
+  0: "done, or nothing to do",
+  1: "an update, a health check or a restore failed",
+  2: "usage or configuration",
+  3: "something was blocked or held, nothing failed",
+  4: "the environment is missing: engine, scanner or registry",
+  5: "another run holds the lock",
+  70: "a bug in pratique",
+};
+
+function exitCodesText(isShown: (code: number) => boolean): string {
+  const rows = Object.entries(EXIT_TEXTS)
+    .filter(([code]) => isShown(Number(code)))
+    .map(([code, text]) => `  ${code.padEnd(4)}${text}\n`);
+  return `\nExit codes:\n${rows.join("")}`;
+}
 
 /** Parses the words after the program's name. Loads no command and no configuration. */
 export function parseInvocation(
@@ -52,6 +59,13 @@ export function parseInvocation(
       .summary(spec.summary)
       .description(`${spec.summary[0]?.toUpperCase()}${spec.summary.slice(1)}.`)
       .addHelpText("before", `Example:\n  ${spec.example}\n`);
+    const { exitCodes } = spec;
+    if (exitCodes !== undefined) {
+      command.addHelpText(
+        "after",
+        exitCodesText((code) => exitCodes.some((own) => own === code)),
+      );
+    }
     if (spec.alias !== undefined) command.alias(spec.alias);
     if (spec.arguments !== undefined) command.arguments(spec.arguments);
     for (const { flags, description } of spec.options ?? []) command.option(flags, description);
@@ -79,7 +93,10 @@ export function parseInvocation(
     .option("--quiet", "only what needs attention")
     .option("--verbose", "every detail")
     .addHelpText("before", "Example:\n  pratique weekly --dry-run\n")
-    .addHelpText("after", EXIT_CODES);
+    .addHelpText(
+      "after",
+      exitCodesText(() => true),
+    );
   for (const spec of commands) add(program, spec);
 
   try {

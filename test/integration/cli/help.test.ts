@@ -37,6 +37,14 @@ describe("help", { concurrency: 2 }, () => {
   });
 });
 
+test("commands that update name the exit codes that they may end with", async () => {
+  for (const command of ["weekly", "retry", "update"]) {
+    const { stdout } = await runCli([command, "--help"]);
+    const [, codes = ""] = stdout.split("Exit codes:\n");
+    assert.deepEqual(codes.match(/^ {2}\d+/gm), ["  0", "  1", "  3", "  4", "  5"], command);
+  }
+});
+
 test("a mistyped command, subcommand or option exits 2 and names the nearest one", async () => {
   const cases: [string[], string][] = [
     [["stauts"], "Did you mean status?"],
