@@ -14,6 +14,6 @@ test("the demo updates one service, blocks one, rolls one back and leaves the pi
   assert.match(stdout, /^chat +BLOCKED /m);
   assert.match(stdout, /^wiki +ROLLED BACK /m);
   assert.match(stdout, /^feeds +SKIPPED .*pinned/m);
-  assert.match(stdout, /^CVE-2023-5363 +HIGH +libssl3 +3\.0\.9-1 +3\.0\.11-1~deb12u2 /m);
+  assert.match(stdout, /^ {2}CVE-2023-5363 +HIGH +libssl3 +3\.0\.9-1 +3\.0\.11-1~deb12u2 /m);
   assert.match(stdout, /⛔ \[harbour\] container update: chat +priority 4/);
 });

@@ -37,9 +37,6 @@ async function tellStory(lab: Lab, mayStay: boolean): Promise<boolean> {
   const before = await takeSnapshot(lab);
   const code = await stage.pratique("weekly");
 
-  stage.heading("Why chat was blocked");
-  await stage.pratique("scan", "chat");
-
   stage.heading("How things stand");
   await stage.pratique("status");
 
@@ -126,9 +123,9 @@ function showNext(stage: Stage): void {
 async function stay(lab: Lab, stack: Stack, stage: Stage): Promise<void> {
   stage.heading("Your turn");
   stage.show([
-    "  pratique explain wiki                    pratique history",
+    "  pratique scan chat                       pratique explain wiki",
     "  pratique queue approve chat --reason …   pratique retry",
-    "  pratique rollback container photos       docker ps",
+    "  pratique rollback container photos       pratique history",
     "",
     `  The compose project is in ${stack.folder}. \`exit\` takes everything down.`,
     "",
