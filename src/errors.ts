@@ -492,3 +492,11 @@ export const CLUSTER_CHANGED = defineError({
   next: "Compare with the dump that was made before; `pratique rollback list-postgres` names it.",
   stateLeft: "The former database was put back.",
 });
+
+export const RESTORE_FAILED = defineError({
+  code: "RESTORE_FAILED",
+  exit: EXIT.failed,
+  what: (why: string) => `The backup did not restore: ${why}`,
+  next: "Choose another backup: `pratique rollback list-postgres --verify` checks them all.",
+  stateLeft: "The database in service has the data that it had before.",
+});

@@ -6,6 +6,8 @@ const WAIT = {
   description: "wait this long for another run to end, e.g. 10m",
 };
 
+const YES = { flags: "--yes", description: "do not ask" };
+
 /** What a run that updates may end with. */
 const RUN_EXITS = [EXIT.done, EXIT.failed, EXIT.refused, EXIT.environment, EXIT.locked];
 
@@ -105,6 +107,14 @@ export const COMMANDS: readonly CommandSpec[] = [
         options: [{ flags: "--verify", description: "read each file to its end and check it" }],
         load: () => import("./commands/rollback-list-postgres.ts"),
       },
+      {
+        name: "postgres",
+        arguments: "<file|snapshot>",
+        summary: "restore the whole cluster from a dump, or the data directory from a cold copy",
+        example: "pratique rollback postgres daily/postgres-20261121T030000Z.sql.gz",
+        options: [YES, WAIT],
+        load: () => import("./commands/rollback-postgres.ts"),
+      },
     ],
   },
   {
@@ -129,6 +139,14 @@ export const COMMANDS: readonly CommandSpec[] = [
         summary: "read a dump to its end: checksum, closing line, databases, rows",
         example: "pratique backup verify daily/postgres-20261121T030000Z.sql.gz",
         load: () => import("./commands/backup-verify.ts"),
+      },
+      {
+        name: "drill",
+        arguments: "[file]",
+        summary: "restore a dump (the newest) into a throwaway container and compare it",
+        example: "pratique backup drill",
+        options: [WAIT],
+        load: () => import("./commands/backup-drill.ts"),
       },
     ],
   },

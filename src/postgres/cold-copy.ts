@@ -184,34 +184,52 @@ export async function restoreCopy(
   context: RunContext,
 ): Promise<string> {
   const { mount, operationId } = request;
-  const from = join(BACKUPS, request.path.slice(request.backupFolder.length), "data");
-  return await withData(
-    { ...request, role: "restore", isReadOnly: false },
-    context,
-    async (helper) => {
-      const { incoming, failed } = ownFolders(mount, operationId);
-      const isFilled = await hasMark(helper, incoming, failed);
-      if (!isFilled) {
-        await helper.run(["rm", "-rf", "--", incoming]);
-        const copy = ["/bin/sh", "-c", COPY, "copy", from, incoming];
-        await helper.run(copy, { timeoutMs: COPY_TIMEOUT_MS });
-        const [wanted, copied] = [await helper.list(from), await helper.list(incoming)];
-        if (wanted !== copied)
-          throw COPY_FAILED(basename(request.path), `${wanted} became ${copied}`);
-        await markComplete(helper, incoming);
-      }
-      await exchange(helper, mount, operationId);
-      return failed;
-    },
-  );
+  const data = { ...request, role: "restore", isReadOnly: false };
+  return await withData(data, context, async (helper) => {
+    const { incoming, aside } = ownFolders(mount, operationId);
+    if ((await exchangeState(helper, mount, operationId)) === "none") {
+      await fillFromCopy(helper, request);
+      await markComplete(helper, incoming);
+    }
+    await exchange(helper, mount, operationId);
+    return aside;
+  });
 }
 
 /** Folders inside the data directory that belong to one operation. */
 export function ownFolders({ dataDirectory }: DataMount, operationId: string) {
   return {
     incoming: join(dataDirectory, `pratique-incoming-${operationId}`),
-    failed: join(dataDirectory, `pratique-failed-${operationId}`),
+    /** Where the content goes that was there before. */
+    aside: join(dataDirectory, `pratique-aside-${operationId}`),
   };
+}
+
+/** What an exchange has come to; a crash in the middle of one goes forward. */
+export async function exchangeState(
+  helper: Helper,
+  mount: DataMount,
+  operationId: string,
+): Promise<"none" | "begun" | "done"> {
+  const { incoming, aside } = ownFolders(mount, operationId);
+  const script = `if [ -e "$1.complete" ]; then echo begun
+elif [ -e "$2/pratique-moved" ]; then echo done
+else echo none; fi`;
+  const answer = await helper.run(["/bin/sh", "-c", script, "look", incoming, aside]);
+  return answer.trim() as "none" | "begun" | "done";
+}
+
+/** Fills the folder of the new content from a cold copy, and proves that it is the same. */
+export async function fillFromCopy(
+  helper: DataHelper,
+  request: { mount: DataMount; operationId: string; backupFolder: string; path: string },
+): Promise<void> {
+  const { incoming } = ownFolders(request.mount, request.operationId);
+  const from = join(BACKUPS, request.path.slice(request.backupFolder.length), "data");
+  await helper.run(["rm", "-rf", "--", incoming]);
+  await helper.run(["/bin/sh", "-c", COPY, "copy", from, incoming], { timeoutMs: COPY_TIMEOUT_MS });
+  const [wanted, copied] = [await helper.list(from), await helper.list(incoming)];
+  if (wanted !== copied) throw COPY_FAILED(basename(request.path), `${wanted} became ${copied}`);
 }
 
 /** Says that the new content is whole: from here on a crash goes forward. */
@@ -225,17 +243,11 @@ export async function exchange(
   mount: DataMount,
   operationId: string,
 ): Promise<void> {
-  const { incoming, failed } = ownFolders(mount, operationId);
+  const { incoming, aside } = ownFolders(mount, operationId);
   const command = ["/bin/sh", "-c", EXCHANGE, "exchange", mount.dataDirectory];
-  await helper.run([...command, basename(incoming), basename(failed)], {
+  await helper.run([...command, basename(incoming), basename(aside)], {
     timeoutMs: COPY_TIMEOUT_MS,
   });
-}
-
-async function hasMark(helper: Helper, incoming: string, failed: string): Promise<boolean> {
-  const script = 'if [ -e "$1.complete" ] || [ -e "$2/pratique-moved" ]; then echo yes; fi';
-  const answer = await helper.run(["/bin/sh", "-c", script, "look", incoming, failed]);
-  return answer.trim() === "yes";
 }
 
 /** Folder of a new cold copy. */

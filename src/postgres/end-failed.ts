@@ -14,15 +14,10 @@ import { verify } from "../update/verify.ts";
 import { checkCluster } from "./check-cluster.ts";
 import { connect } from "./client.ts";
 import { restoreCopy, withData } from "./cold-copy.ts";
-import {
-  givePoliciesBack,
-  startCompanions,
-  stopCompanions,
-  verifyCompanions,
-} from "./companions.ts";
+import { stopCompanions } from "./companions.ts";
 import { dumpCluster } from "./dump.ts";
 import { removeHelpers } from "./helper.ts";
-import { giveServerPolicyBack, hasSameExtensions, type PostgresUpdate } from "./postgres-update.ts";
+import { companionsBack, hasSameExtensions, type PostgresUpdate } from "./postgres-update.ts";
 import { isBefore } from "./steps.ts";
 
 const ENGINE_PATIENCE_MS = 2 * 60_000;
@@ -178,18 +173,6 @@ async function proveFormer(update: PostgresUpdate): Promise<void> {
   await verify(member, expectation, context);
   const { baseline, user } = plan;
   await checkCluster(member.container, { baseline, user, operationId: operation.id }, context);
-}
-
-/** Dependents, then sidecars, then the restart policies. Returns who is worse than before. */
-async function companionsBack(update: PostgresUpdate): Promise<string[]> {
-  const { plan, context } = update;
-  const problems = [
-    ...(await startCompanions(plan.companions, "dependent", context)),
-    ...(await startCompanions(plan.companions, "sidecar", context)),
-  ];
-  await givePoliciesBack(plan.companions, context);
-  await giveServerPolicyBack(update);
-  return [...problems, ...(await verifyCompanions(plan.companions, context))];
 }
 
 /** Applications may have written: their data stays, with the former image only where it can read. */

@@ -17,6 +17,16 @@ export interface Companion {
   baseline: HealthReport | null;
 }
 
+/** A restore of the whole cluster: the same image, other data. */
+export interface RestorePlan {
+  kind: "dump" | "snapshot";
+  path: string;
+  /** Whether the server ran before, and so runs again when the restore fails. */
+  wasRunning: boolean;
+  /** Databases that must be there afterwards. */
+  databases: readonly string[];
+}
+
 /** The part of an update's plan that only PostgreSQL has. */
 export interface PostgresPlan {
   user: string | null;
@@ -33,6 +43,8 @@ export interface PostgresPlan {
   snapshotPath: string | null;
   /** Where a data directory was put that had to be replaced by the cold copy. */
   failedDataPath: string | null;
+  /** Set for `rollback postgres`. */
+  restore?: RestorePlan;
   /** Wall time when the server was about to be stopped. */
   stoppedAtMs: number | null;
 }

@@ -4,6 +4,7 @@ import type { MemberPlan } from "../update/plan.ts";
 import type { Steps } from "../update/steps.ts";
 import { readCluster } from "./baseline.ts";
 import { connect } from "./client.ts";
+import { givePoliciesBack, startCompanions, verifyCompanions } from "./companions.ts";
 import type { PostgresPlan } from "./postgres-plan.ts";
 import type { PostgresStep } from "./steps.ts";
 
@@ -48,4 +49,16 @@ export async function hasSameExtensions(update: PostgresUpdate): Promise<boolean
     ([database, extensions]) =>
       JSON.stringify(now.extensions[database] ?? extensions) === JSON.stringify(extensions),
   );
+}
+
+/** Dependents, then sidecars, then the restart policies. Returns who is worse than before. */
+export async function companionsBack(update: PostgresUpdate): Promise<string[]> {
+  const { plan, context } = update;
+  const problems = [
+    ...(await startCompanions(plan.companions, "dependent", context)),
+    ...(await startCompanions(plan.companions, "sidecar", context)),
+  ];
+  await givePoliciesBack(plan.companions, context);
+  await giveServerPolicyBack(update);
+  return [...problems, ...(await verifyCompanions(plan.companions, context))];
 }

@@ -8,6 +8,7 @@ import { endFailed, goBackPostgres } from "./end-failed.ts";
 import { removeHelpers } from "./helper.ts";
 import { updateOf } from "./postgres-update.ts";
 import { goOn } from "./run-postgres-update.ts";
+import { recoverRestore } from "./run-restore.ts";
 import { isBefore, POSTGRES_STEPS, type PostgresStep } from "./steps.ts";
 
 /**
@@ -21,6 +22,10 @@ export async function recoverPostgres(
   context: RunContext,
 ): Promise<ContainerReport[]> {
   await removeHelpers(operation.id, context.ports.engine);
+  if (operation.plan.postgres?.restore !== undefined) {
+    await recoverRestore(operation, steps, context);
+    return [];
+  }
   const journal = operationSteps(context.state, operation.id);
   const reached = journal.map(({ detail }) => stepOf(detail)).findLast((step) => step !== null);
   const update = updateOf(operation, steps, context, reached ?? "notify start");

@@ -28,6 +28,7 @@ import {
   stopCompanions,
   verifyCompanions,
 } from "./companions.ts";
+import { drill } from "./drill.ts";
 import { dumpCluster, LONGEST_DUMP_MS } from "./dump.ts";
 import { dropOldDumps, stamp } from "./dump-store.ts";
 import { endFailed } from "./end-failed.ts";
@@ -37,6 +38,7 @@ import type { PostgresPlan } from "./postgres-plan.ts";
 import { giveServerPolicyBack, type PostgresUpdate, updateOf } from "./postgres-update.ts";
 import { addressBook } from "./preflight.ts";
 import { isBefore, type PostgresStep, phaseOf, stepTitle } from "./steps.ts";
+import type { VerifiedDump } from "./verify-dump.ts";
 
 /** At least this long for a clean shutdown, whatever the container says (facts, section 6). */
 const STOP_TIMEOUT_S = 120;
@@ -88,7 +90,7 @@ async function beforeServerStops(update: PostgresUpdate): Promise<void> {
     plan.baseline = await readCluster(client);
     update.operation.savePlan();
   });
-  await step(update, "dump", "dumping the whole cluster", async () => {
+  const made = await step(update, "dump", "dumping the whole cluster", async () => {
     const dump = await dumpCluster(
       client,
       {
@@ -101,7 +103,22 @@ async function beforeServerStops(update: PostgresUpdate): Promise<void> {
     );
     plan.dumpPath = dump.path;
     update.operation.savePlan();
+    return dump;
   });
+  await step(
+    update,
+    "drill",
+    plan.withDrill ? "restoring the dump in the new image" : "left out",
+    () => (plan.withDrill ? rehearse(update, made) : Promise.resolve()),
+  );
+}
+
+/** Proves the dump in a throwaway container of the candidate, before the server stops. */
+async function rehearse(update: PostgresUpdate, dump: VerifiedDump): Promise<void> {
+  const { operation, member, context } = update;
+  const imageId = operation.plan.candidateImageId;
+  const command = member.formerInspect.Config.Cmd ?? [];
+  await drill(dump, { imageId, command, operationId: operation.id }, context);
 }
 
 /** Steps 7 to 12: until the candidate is proved on the data of before. */

@@ -1,0 +1,146 @@
+import { POSTGRES_UNKNOWN } from "../errors.ts";
+import type { RunContext } from "../update/context.ts";
+import { backupFolder, listStored } from "./dump-store.ts";
+import {
+  compareWithDump,
+  type FreshCluster,
+  restoreCustom,
+  restorePlain,
+  settingsOf,
+  withFreshCluster,
+} from "./fresh-cluster.ts";
+import { removeHelpers, withHelper } from "./helper.ts";
+import { findServers, type PostgresServer } from "./servers.ts";
+import { type VerifiedDump, verifyDump } from "./verify-dump.ts";
+
+/** Another name than the source's, so that not one error is expected. */
+const DRILL_USER = "pratique_drill";
+const DRILL_FOLDER = "/var/tmp/pratique-drill";
+const DRILL_OPERATION = "drill";
+/** A whole dump brings the locale of each database with it. */
+const INIT_ARGUMENTS = ["--encoding=UTF8", "--locale=C"];
+
+export interface DrillReport {
+  schema: 1;
+  path: string;
+  imageId: string;
+  databases: number;
+  rows: number;
+  durationMs: number;
+}
+
+/**
+ * Restores a dump into a throwaway container without network and compares it with what the dump
+ * says; the container goes whatever happens. Throws DUMP_DAMAGED or RESTORE_FAILED.
+ */
+export async function drill(
+  dump: VerifiedDump,
+  target: { imageId: string; command: readonly string[]; operationId?: string },
+  context: RunContext,
+): Promise<DrillReport> {
+  const startMs = context.ports.clock.monotonicMs();
+  await withRestoredDump(dump, { ...target, superuser: DRILL_USER }, context, async (cluster) => {
+    if (dump.contents !== null) await compareWithDump(cluster, asRestored(dump, dump.contents));
+  });
+  const databases = dump.contents?.databases ?? [];
+  const tables = databases.flatMap((database) => database.tables);
+  return {
+    schema: 1,
+    path: dump.path,
+    imageId: target.imageId,
+    databases: Math.max(databases.length, 1),
+    rows: tables.reduce((sum, { rows }) => sum + rows, 0),
+    durationMs: Math.round(context.ports.clock.monotonicMs() - startMs),
+  };
+}
+
+/** A throwaway cluster with the dump in it. A single database lies in `pratique_restored`. */
+export async function withRestoredDump<Result>(
+  dump: VerifiedDump,
+  target: {
+    imageId: string;
+    command: readonly string[];
+    superuser: string;
+    operationId?: string | undefined;
+  },
+  context: RunContext,
+  work: (cluster: FreshCluster) => Promise<Result>,
+): Promise<Result> {
+  const { engine, dumpFiles } = context.ports;
+  const operationId = target.operationId ?? DRILL_OPERATION;
+  await removeHelpers(operationId, engine);
+  const { imageId, superuser } = target;
+  return await withHelper({ operationId, role: "drill", imageId }, engine, async (helper) => {
+    const who = ["/bin/sh", "-c", "id -u postgres && id -g postgres"];
+    const [uid = "999", gid = "999"] = (await helper.run(who)).trim().split("\n");
+    const request = {
+      ...{ folder: DRILL_FOLDER, superuser, owner: `${uid}:${gid}`, initArguments: INIT_ARGUMENTS },
+      ...{ serverArguments: settingsOf(target.command), configurationFrom: null },
+    };
+    return await withFreshCluster(helper, request, engine, async (cluster) => {
+      if (dump.contents?.kind === "cluster") {
+        await restorePlain(
+          cluster,
+          { path: dump.path, database: "postgres", superuser },
+          dumpFiles,
+        );
+      } else {
+        const made = await cluster.client(["createdb", "--template=template0", RESTORED]);
+        if (made.exitCode !== 0) throw new Error(made.stderr);
+        const into = { path: dump.path, database: RESTORED, superuser };
+        if (dump.format === "custom") await restoreCustom(cluster, into, dumpFiles);
+        else await restorePlain(cluster, into, dumpFiles);
+      }
+      return await work(cluster);
+    });
+  });
+}
+
+/** Where a dump of one database is restored in a throwaway cluster. */
+export const RESTORED = "pratique_restored";
+
+function asRestored(dump: VerifiedDump, contents: NonNullable<VerifiedDump["contents"]>) {
+  if (contents.kind === "cluster") return contents;
+  const databases = contents.databases.map((each) => ({ ...each, name: RESTORED }));
+  return { ...contents, databases, roles: dump.format === "plain" ? [] : contents.roles };
+}
+
+/** `pratique backup drill`: the named dump, else the newest whole one of ours. */
+export async function drillNow(file: string | null, context: RunContext): Promise<DrillReport> {
+  const { dumpFiles } = context.ports;
+  const path = file ?? (await newestDump(context));
+  context.progress({ kind: "note", text: `${path}: reading it to its end` });
+  const dump = await verifyDump(path, dumpFiles);
+  const server = await serverOf(dump.manifest?.container ?? null, context);
+  context.progress({ kind: "note", text: `${path}: restoring it into a throwaway container` });
+  const { Image, Config } = server.inspect;
+  const report = await drill(dump, { imageId: Image, command: Config.Cmd ?? [] }, context);
+  context.audit.write({ event: "drill", ...report, outcome: "passed" });
+  return report;
+}
+
+async function newestDump(context: RunContext): Promise<string> {
+  const folder = backupFolder(context.config);
+  const stored = await listStored(folder, context.ports.dumpFiles);
+  const newest = stored.find(
+    ({ kind, manifest }) => kind === "dump" && manifest?.kind === "cluster",
+  );
+  if (newest === undefined) throw POSTGRES_UNKNOWN(`${folder} holds no dump that pratique made`);
+  return newest.path;
+}
+
+/** The server that a backup belongs to: by name, else the only one. Throws POSTGRES_UNKNOWN. */
+export async function serverOf(
+  container: string | null,
+  context: RunContext,
+): Promise<PostgresServer> {
+  const servers = await findServers(context);
+  const named = servers.find((server) => server.container === container);
+  const [only, ...others] = servers;
+  if (named !== undefined) return named;
+  if (only !== undefined && others.length === 0) return only;
+  const names = servers.map((server) => server.container).join(", ");
+  throw POSTGRES_UNKNOWN(
+    only === undefined ? "no container is checked as postgres" : `it may be any of ${names}`,
+  );
+}

@@ -1,0 +1,273 @@
+/** A fresh cluster inside a helper container, filled from a dump and compared with it. */
+import { RESTORE_FAILED } from "../errors.ts";
+import type { DumpFiles, Engine, ExecResult } from "../ports.ts";
+import { oneLine } from "../services/evidence.ts";
+import { conninfo } from "./client.ts";
+import type { DumpContents } from "./dump-scan.ts";
+import type { Helper } from "./helper.ts";
+
+const LONGEST_MS = 12 * 60 * 60_000;
+const START_TIMEOUT_MS = 120_000;
+const COMPARE_TIMEOUT_MS = 60 * 60_000;
+/** psql tells every statement that failed in one such line. */
+const TROUBLE = /\b(ERROR|FATAL|PANIC):\s+(.*)$/;
+const TRUST = "local all all trust\n";
+
+export interface FreshClusterRequest {
+  /** Made by initdb; must not exist or be empty. */
+  folder: string;
+  superuser: string;
+  /** `uid:gid` that the server runs as. */
+  owner: string;
+  /** Locale, encoding, checksums. */
+  initArguments: readonly string[];
+  /** `-c name=value` pairs that extensions need. */
+  serverArguments: readonly string[];
+  /** Copies configuration into the folder before the server starts; null: defaults. */
+  configurationFrom: string | null;
+}
+
+/** A running server in a helper that only its own socket reaches. */
+export interface FreshCluster {
+  rows<Row>(database: string, select: string): Promise<Row[]>;
+  /** Runs a client program with its connection. */
+  client(
+    command: readonly string[],
+    options?: Partial<Parameters<Engine["exec"]>[2]>,
+  ): Promise<ExecResult>;
+}
+
+/** Makes the cluster, starts it, lets the work happen, stops it cleanly. */
+export async function withFreshCluster<Result>(
+  helper: Helper,
+  request: FreshClusterRequest,
+  engine: Engine,
+  work: (cluster: FreshCluster) => Promise<Result>,
+): Promise<Result> {
+  const { folder, owner, superuser } = request;
+  const socket = "/tmp/pratique-socket";
+  const hba = "/tmp/pratique-hba";
+  const prepare = `set -eu
+mkdir -p "$1" "$2"
+chown "$4" "$1" "$2"
+chmod 0700 "$1" "$2"
+printf '%s' "$5" > "$3"
+chmod 0644 "$3"`;
+  await helper.run(["/bin/sh", "-c", prepare, "prepare", folder, socket, hba, owner, TRUST]);
+  const init = ["initdb", "-D", folder, `--username=${superuser}`, "--auth=trust"];
+  await helper.run([...init, ...request.initArguments], { user: owner, timeoutMs: 10 * 60_000 });
+  if (request.configurationFrom !== null) await carryConfiguration(helper, request);
+  const settings = [
+    ...request.serverArguments,
+    ...["-c", "listen_addresses=", "-c", `unix_socket_directories=${socket}`],
+    ...["-c", `hba_file=${hba}`, "-c", "archive_mode=off", "-c", "port=5432"],
+  ];
+  const stopped = new AbortController();
+  const command = ["postgres", "-D", folder, ...settings];
+  const server = engine
+    .exec(helper.id, command, { timeoutMs: LONGEST_MS, user: owner, signal: stopped.signal })
+    .catch((error: unknown) => ({
+      exitCode: -1,
+      stdout: "",
+      stderr: error instanceof Error ? error.message : String(error),
+    }));
+  const env = [`PGHOST=${socket}`, `PGUSER=${superuser}`, "PGPORT=5432", "PGAPPNAME=pratique"];
+  const client: FreshCluster["client"] = async (words, options = {}) =>
+    await engine.exec(helper.id, words, { timeoutMs: LONGEST_MS, ...options, env });
+  try {
+    await awaitServer(client, server);
+    return await work({
+      client,
+      rows: async (database, select) => {
+        const json = `select coalesce(json_agg(r), '[]'::json) from (${select}) as r`;
+        const psql = ["psql", "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1"];
+        const result = await client([...psql, "-d", conninfo(database), "-c", json], {
+          timeoutMs: COMPARE_TIMEOUT_MS,
+        });
+        if (result.exitCode !== 0) throw RESTORE_FAILED(oneLine(result.stderr, 300));
+        return JSON.parse(result.stdout);
+      },
+    });
+  } finally {
+    await engine
+      .exec(helper.id, ["pg_ctl", "-D", folder, "-m", "fast", "-w", "-t", "600", "stop"], {
+        timeoutMs: 11 * 60_000,
+        user: owner,
+      })
+      .catch(() => {});
+    stopped.abort();
+    await server;
+  }
+}
+
+async function carryConfiguration(
+  helper: Helper,
+  { folder, configurationFrom }: FreshClusterRequest,
+): Promise<void> {
+  const script = `set -eu
+cd "$1"
+for each in postgresql*.conf pg_hba.conf pg_ident.conf; do
+  if [ -e "$each" ]; then cp -p "$each" "$2/"; fi
+done`;
+  await helper.run(["/bin/sh", "-c", script, "configuration", configurationFrom ?? "", folder]);
+}
+
+async function awaitServer(
+  client: FreshCluster["client"],
+  server: Promise<ExecResult>,
+): Promise<void> {
+  const startMs = performance.now();
+  let ended: ExecResult | null = null;
+  server.then(
+    (result) => {
+      ended = result;
+    },
+    () => {},
+  );
+  while (performance.now() - startMs < START_TIMEOUT_MS) {
+    const end = ended as ExecResult | null;
+    if (end !== null) throw RESTORE_FAILED(`its server ended: ${oneLine(end.stderr, 300)}`);
+    const ready = await client(["pg_isready", "-q"], { timeoutMs: 10_000 });
+    if (ready.exitCode === 0) return;
+    await new Promise((resolve) => setTimeout(resolve, 250));
+  }
+  throw RESTORE_FAILED(`its server did not answer within ${START_TIMEOUT_MS / 1000} s`);
+}
+
+/**
+ * Restores a plain dump by psql, streamed. Only the two errors that every whole dump gives for the
+ * superuser are accepted (facts/postgres section 9). Throws RESTORE_FAILED with the first others.
+ */
+export async function restorePlain(
+  cluster: FreshCluster,
+  dump: { path: string; database: string; superuser: string },
+  files: DumpFiles,
+): Promise<void> {
+  const reading = await files.read(dump.path);
+  const psql = ["psql", "-X", "-q", "-v", "ON_ERROR_STOP=0", "-o", "/dev/null"];
+  const result = await cluster.client([...psql, "-d", conninfo(dump.database)], {
+    stdin: reading.content,
+  });
+  await reading.end();
+  const accepted = new Set([
+    "current user cannot be dropped",
+    `role "${dump.superuser}" already exists`,
+  ]);
+  const errors = result.stderr
+    .split("\n")
+    .map((line) => TROUBLE.exec(line)?.[2] ?? null)
+    .filter((text) => text !== null && !accepted.has(text));
+  if (errors.length > 0)
+    throw RESTORE_FAILED(
+      errors
+        .slice(0, 3)
+        .map((e) => oneLine(e ?? ""))
+        .join("; "),
+    );
+  if (result.exitCode !== 0) throw RESTORE_FAILED(`psql ended with ${result.exitCode}`);
+}
+
+/** Restores a custom-format dump by pg_restore; it must end without any error. */
+export async function restoreCustom(
+  cluster: FreshCluster,
+  dump: { path: string; database: string },
+  files: DumpFiles,
+): Promise<void> {
+  const reading = await files.read(dump.path);
+  const command = ["pg_restore", "--exit-on-error", "--no-owner", "--no-acl"];
+  const result = await cluster.client([...command, "-d", conninfo(dump.database)], {
+    stdin: reading.content,
+  });
+  if (result.exitCode !== 0) throw RESTORE_FAILED(oneLine(result.stderr, 300));
+}
+
+/** Compares a restored cluster with what the dump's own text says. Throws RESTORE_FAILED. */
+export async function compareWithDump(
+  cluster: FreshCluster,
+  contents: DumpContents,
+): Promise<void> {
+  const problems: string[] = [];
+  const databases = await cluster.rows<{ name: string }>(
+    "postgres",
+    "select datname as name from pg_database",
+  );
+  const there = new Set(databases.map(({ name }) => name));
+  const roles = await cluster.rows<{ name: string }>(
+    "postgres",
+    "select rolname as name from pg_roles",
+  );
+  const restoredRoles = new Set(roles.map(({ name }) => name));
+  for (const role of contents.roles) {
+    if (!restoredRoles.has(role)) problems.push(`role ${role} is missing`);
+  }
+  for (const { name, tables } of contents.databases) {
+    const database = name ?? "postgres";
+    if (!there.has(database)) {
+      problems.push(`database ${database} is missing`);
+      continue;
+    }
+    for (const table of tables) {
+      const [counted] = await cluster.rows<{ count: number }>(
+        database,
+        `select count(*) as count from only ${table.name}`,
+      );
+      if (counted?.count !== table.rows) {
+        problems.push(`${database}: ${table.name} has ${counted?.count} rows, not ${table.rows}`);
+      }
+    }
+  }
+  if (problems.length > 0) throw RESTORE_FAILED(problems.slice(0, 5).join("; "));
+}
+
+/** Statistics do not come with a dump; without them plans are bad. */
+export async function analyse(cluster: FreshCluster): Promise<void> {
+  const result = await cluster.client(["vacuumdb", "--all", "--analyze-only", "--quiet"]);
+  if (result.exitCode !== 0) throw RESTORE_FAILED(oneLine(result.stderr, 300));
+}
+
+/** Locale, encoding and checksums as a running server has them. */
+export const INIT_FACTS = `select pg_encoding_to_char(encoding) as encoding, datcollate as collate,
+  datctype as ctype, current_setting('data_checksums') as checksums,
+  current_setting('wal_segment_size') as "walSegment",
+  coalesce(to_jsonb(d)->>'datlocprovider', 'c') as provider,
+  coalesce(to_jsonb(d)->>'datlocale', to_jsonb(d)->>'daticulocale') as locale
+  from pg_database d where datname = 'template0'`;
+
+export interface InitFacts {
+  encoding: string;
+  collate: string;
+  ctype: string;
+  checksums: string;
+  walSegment: string;
+  provider: string;
+  locale: string | null;
+}
+
+/** The arguments of initdb that make a cluster like that. */
+export function initArguments(facts: InitFacts): string[] {
+  const provider = { c: "libc", i: "icu", b: "builtin" }[facts.provider] ?? "libc";
+  const isIcu = provider === "icu" && facts.locale !== null;
+  return [
+    `--encoding=${facts.encoding}`,
+    `--lc-collate=${facts.collate}`,
+    `--lc-ctype=${facts.ctype}`,
+    ...(provider === "libc" ? [] : [`--locale-provider=${provider}`]),
+    ...(isIcu ? [`--icu-locale=${facts.locale}`] : []),
+    ...(facts.checksums === "on" ? ["--data-checksums"] : []),
+  ];
+}
+
+/** Places and doors of the real server are not for the one beside it. */
+const NOT_CARRIED =
+  /^(config_file|hba_file|ident_file|data_directory|listen_addresses|port|ssl\w*)=/;
+
+/** Settings in the container's own command: libraries that extensions need are among them. */
+export function settingsOf(command: readonly string[]): string[] {
+  const settings: string[] = [];
+  for (const [at, word] of command.entries()) {
+    const setting = word === "-c" ? command[at + 1] : /^--([a-z][\w.-]*=.*)$/s.exec(word)?.[1];
+    const plain = setting?.replace(/^[^=]*/, (name) => name.replaceAll("-", "_"));
+    if (plain !== undefined && !NOT_CARRIED.test(plain)) settings.push("-c", plain);
+  }
+  return settings;
+}

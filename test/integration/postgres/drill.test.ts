@@ -1,0 +1,51 @@
+import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { gunzipSync, gzipSync } from "node:zlib";
+import { openLab } from "../../lab/open-lab.ts";
+import { hostOn } from "../update/host.ts";
+import { fillServer, startServer } from "./server.ts";
+
+test("a drill passes on good dumps of every kind and fails on dumps whose restore loses rows", async () => {
+  await using lab = await openLab({ parts: ["engine", "registry"] });
+  await fillServer(await startServer(lab, { user: "admin" }));
+  const folder = lab.folder("backups");
+  const host = hostOn(
+    lab,
+    `backups:\n  postgres: ${folder}\nservices:\n  postgres: { check: postgres }\n`,
+  );
+  const made = await host.pratique("backup", "postgres", "--per-database", "--json");
+  assert.equal(made.code, 0, made.stderr);
+  const paths = (JSON.parse(made.stdout).dumps as { path: string }[]).map(({ path }) => path);
+  const drill = async (...words: string[]) => await host.pratique("backup", "drill", ...words);
+
+  const newest = await drill("--json");
+  assert.equal(newest.code, 0, newest.stdout + newest.stderr);
+  assert.deepEqual(
+    [JSON.parse(newest.stdout).rows, JSON.parse(newest.stdout).path],
+    [1011, paths[0]],
+  );
+  const custom = await drill(paths.find((path) => path.includes("atuin")) ?? "");
+  assert.equal(custom.code, 0, custom.stdout + custom.stderr);
+
+  const sql = gunzipSync(readFileSync(paths[0] ?? "")).toString();
+  const write = (name: string, content: string | Buffer) => {
+    const path = join(lab.folder("by-hand"), name);
+    writeFileSync(path, content);
+    return path;
+  };
+  assert.equal((await drill(write("all.sql", sql))).code, 0, "plain, by hand");
+  const rows = /(COPY public\.history [^\n]*\n)([^\n]*\n)/;
+  const refused = write("double.sql.gz", gzipSync(sql.replace(rows, "$1$2$2")));
+  const double = await drill(refused);
+  assert.equal(double.code, 1);
+  assert.match(double.stderr, /unique index/);
+  const end = sql.indexOf("\n\\.\n", sql.indexOf("COPY public.history")) + 4;
+  const silent = `${sql.slice(0, end)}\nDELETE FROM public.history WHERE id < 4;\n${sql.slice(end)}`;
+  const lost = await drill(write("silent.sql", silent));
+  assert.equal(lost.code, 1);
+  assert.match(lost.stderr, /public\.history has 997 rows, not 1000/);
+  const names = (await lab.docker(["ps", "--all", "--format", "{{.Names}}"])).stdout;
+  assert.equal(names, "postgres", "no throwaway container is left");
+});
