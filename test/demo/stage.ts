@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { Output } from "../../src/cli/output.ts";
 import { type Paint, painter } from "../../src/cli/render/style.ts";
+import { wrap } from "../../src/cli/render/wrap.ts";
 import type { Lab } from "../lab/lab-types.ts";
 
 export const CHECKOUT = join(import.meta.dirname, "..", "..");
@@ -76,15 +77,4 @@ async function runOnTerminal(args: readonly string[], lab: Lab): Promise<number>
       else reject(new Error(`pratique ${args.join(" ")} was ended by ${signal}`));
     });
   });
-}
-
-/** Breaks at spaces; a word that is too long stays whole. */
-export function wrap(text: string, width: number): string[] {
-  const lines: string[] = [];
-  for (const word of text.split(/\s+/)) {
-    const last = lines.at(-1);
-    if (last === undefined || last.length + 1 + word.length > width) lines.push(word);
-    else lines[lines.length - 1] = `${last} ${word}`;
-  }
-  return lines;
 }

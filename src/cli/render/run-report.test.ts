@@ -77,7 +77,7 @@ test("a run shows one line a container, the reasons and evidence once, and the c
     "db         UP TO DATE   aaaaaaaaaaaa",
     "app        ROLLED BACK  aaaaaaaaaaaa → bbbbbbbbbbbb  verify failed",
     "",
-    "app: ROLLED BACK",
+    "app: ROLLED BACK, the former image runs and is as healthy as before",
     "  app did not become healthy within 8 s: GET / gave 500",
     "  panic: \\x1b[31mno database",
     "",
@@ -107,7 +107,7 @@ test("a blocked container shows what blocks it, with packages and versions, and 
   assert.deepEqual(lines.slice(1, -2), [
     "chat       BLOCKED  aaaaaaaaaaaa → bbbbbbbbbbbb  1 HIGH; 0 fixed, 2 new",
     "",
-    "chat: BLOCKED",
+    "chat: BLOCKED, what ran before goes on running",
     "  FINDING  SEVERITY  PACKAGE  INSTALLED  FIXED IN  TITLE",
     "  CVE-1    HIGH      libssl3  3.0.9      3.0.11    buffer \\x1b[2J overread",
     "  running: no findings, candidate: 1 HIGH, 1 LOW, 0 fixed, 2 new",
@@ -129,6 +129,17 @@ test("a block without findings names the rule", () => {
   const decision = { kind: "block", blockers, comparison: null, expiredApprovals: [] } as const;
   const lines = runReportLines(report([{ ...BLOCKED, decision, blocking: [] }]), OPTIONS);
   assert.ok(lines.includes("  BLOCKED: the image is on the list of images that carry malware"));
+});
+
+test("a long reason is broken where the terminal ends", () => {
+  const why = `GET http://wiki/: 200, ${"the body does not contain what it must ".repeat(5)}`;
+  const failed = container("wiki", { kind: "failed", phase: "verify", why });
+  const lines = runReportLines(report([failed]), { ...OPTIONS, width: 80 });
+  const block = lines.slice(4, -2);
+  assert.ok(
+    block.length > 1 && block.every((line) => line.startsWith("  ") && line.length <= 80),
+    block.join("\n"),
+  );
 });
 
 test("a digest in a reason is cut", () => {

@@ -7,6 +7,7 @@ import { imagesText, isNews, outcomeDetail, outcomeTone, outcomeWord } from "./o
 import type { Paint } from "./style.ts";
 import { table } from "./table.ts";
 import { visible } from "./visible.ts";
+import { wrap } from "./wrap.ts";
 
 export interface RunReportOptions {
   width: number;
@@ -17,6 +18,15 @@ export interface RunReportOptions {
 }
 
 const MOST_FINDINGS = 30;
+const INDENT = "  ";
+
+/** What the outcome means for the service, where its word may leave that open. */
+const MEANINGS: Partial<Record<Outcome["kind"], string>> = {
+  blocked: "what ran before goes on running",
+  held: "what ran before goes on running",
+  "rolled-back": "the former image runs and is as healthy as before",
+  "rollback-failed": "the service needs a person now",
+};
 
 /** The summary of a run: one line a container, then the whole reasons, the counts. */
 export function runReportLines(report: RunReport, options: RunReportOptions): string[] {
@@ -60,41 +70,51 @@ function reasonBlock(report: ContainerReport, options: RunReportOptions): string
   const lines = [...reasonLines(report, options), ...(options.verbose ? detailLines(report) : [])];
   if (lines.length === 0) return [];
   const word = options.paint(outcomeWord(outcome.kind), outcomeTone(outcome.kind));
-  return ["", `${visible(container)}: ${word}`, ...lines.map((line) => `  ${line}`)];
+  const meaning = MEANINGS[outcome.kind];
+  const heading = `${visible(container)}: ${word}${meaning === undefined ? "" : `, ${meaning}`}`;
+  return ["", heading, ...lines.map((line) => INDENT + line)];
 }
 
-/** Harmless lines: colours are in some of them. */
+/** Harmless lines that fit: colours are in some of them. */
 function reasonLines(report: ContainerReport, options: RunReportOptions): string[] {
   const { outcome } = report;
+  const fit = (text: string) => fitLines(text, options);
   switch (outcome.kind) {
     case "blocked":
       return blockedLines(report, options);
     case "held":
-      return outcome.why === "" ? [] : [visible(outcome.why)];
+      return outcome.why === "" ? [] : fit(outcome.why);
     case "rolled-back":
     case "rollback-failed":
-      return [outcome.why, ...beyondReason(outcome.why, outcome.evidence)].map(visible);
+      return [outcome.why, ...beyondReason(outcome.why, outcome.evidence)].flatMap(fit);
     case "failed":
-      return [visible(outcome.why)];
+      return fit(outcome.why);
     default:
       return [];
   }
 }
 
+/** A text from outside, made harmless and broken where the terminal ends. */
+function fitLines(text: string, { width }: RunReportOptions): string[] {
+  return wrap(visible(text), width - INDENT.length);
+}
+
 function blockedLines(
   { decision, blocking = [], container }: ContainerReport,
-  { width, paint, verbose }: RunReportOptions,
+  options: RunReportOptions,
 ): string[] {
+  const { width, paint, verbose } = options;
   if (decision?.kind !== "block") return [];
-  if (blocking.length === 0) return decisionLines(decision).map(visible);
-  const lines = findingsTable(blocking, { width: width - 2, paint });
+  const fit = (text: string) => fitLines(text, options);
+  if (blocking.length === 0) return decisionLines(decision).flatMap(fit);
+  const lines = findingsTable(blocking, { width: width - INDENT.length, paint });
   // The table's first line has the names of its columns.
   const shown = verbose ? lines : lines.slice(0, MOST_FINDINGS + 1);
   const rest = lines.length - shown.length;
   return [
     ...shown,
     ...(rest === 0 ? [] : [`… and ${rest} more: pratique scan ${visible(container)}`]),
-    ...blockLines(decision, container).map(visible),
+    ...blockLines(decision, container).flatMap(fit),
   ];
 }
 

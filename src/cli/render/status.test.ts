@@ -89,6 +89,12 @@ test("why something waits stands below the table, once and whole", () => {
   ]);
 });
 
+test("a reason that is longer than the terminal is wide goes on below, indented", () => {
+  const [first, ...rest] = lines([WIKI], { width: 60 }).slice(4);
+  assert.equal(first, "  wiki: FAILED (verify): wiki did not become healthy");
+  assert.deepEqual(rest, ["    within 8 s: GET http://wiki/: 500"]);
+});
+
 test("a block that waits names the findings, and what the update would change", () => {
   const none = { CRITICAL: 0, HIGH: 0, MEDIUM: 0, LOW: 0, UNKNOWN: 0 };
   const comparison = { running: none, candidate: none, fixed: [], new: ["CVE-1"], both: [] };

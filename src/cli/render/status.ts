@@ -10,6 +10,7 @@ import type { Paint, Tone } from "./style.ts";
 import { type Column, table } from "./table.ts";
 import { localTime, relativeTime, roughTime } from "./time.ts";
 import { visible } from "./visible.ts";
+import { wrap } from "./wrap.ts";
 
 /** Every watched container, why some wait, those that are skipped, what else is going on. */
 export function statusLines(
@@ -22,7 +23,7 @@ export function statusLines(
   return [
     ...(shown.length === 0 ? [] : statusTable(shown, options)),
     ...(shown.length === 0 && !options.quiet ? ["No container is watched."] : []),
-    ...waitingLines(shown, options.paint),
+    ...waitingLines(shown, options),
     ...(options.quiet ? [] : skippedLines(skipped)),
     ...circumstances(report, options.nowMs, options.quiet),
   ];
@@ -79,12 +80,19 @@ function verdictTone({ queue, decision }: ContainerStatus): Tone {
 }
 
 /** The reasons, which no cell has room for. */
-function waitingLines(containers: readonly ContainerStatus[], paint: Paint): string[] {
+function waitingLines(
+  containers: readonly ContainerStatus[],
+  { paint, width }: { paint: Paint; width: number },
+): string[] {
   const lines = containers.flatMap((status) => {
     const { container, queue } = status;
     if (queue === null) return [];
-    const word = paint(queueWord(queue.reason), queueTone(queue.reason));
-    return [`  ${visible(container)}: ${word}: ${visible(whyWaiting(status, queue))}`];
+    const word = queueWord(queue.reason);
+    const text = `${visible(container)}: ${word}: ${visible(whyWaiting(status, queue))}`;
+    // Painted after it is broken: colours have no width.
+    const [first = "", ...rest] = wrap(text, width - 4);
+    const painted = first.replace(word, () => paint(word, queueTone(queue.reason)));
+    return [`  ${painted}`, ...rest.map((line) => `    ${line}`)];
   });
   return lines.length === 0 ? [] : ["", "Waiting:", ...lines];
 }

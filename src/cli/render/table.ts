@@ -8,7 +8,7 @@ export interface Column<Row> {
   align?: "right";
   /** May be cut where the terminal is narrow, but not below this many characters. */
   shrinksTo?: number;
-  /** Where the end tells more than the beginning: image references. */
+  /** Where the end tells more than the beginning: image references, at a slash if there is one. */
   cutsFront?: true;
 }
 
@@ -86,5 +86,8 @@ export function truncate(text: string, length: number): string {
 function truncateFront(text: string, length: number): string {
   const characters = [...text];
   if (characters.length <= length) return text;
-  return length < 1 ? "" : `…${characters.slice(characters.length - length + 1).join("")}`;
+  if (length < 1) return "";
+  const end = characters.slice(characters.length - length + 1).join("");
+  // A name that lacks its first letters looks like another name.
+  return `…${end.slice(Math.max(0, end.indexOf("/")))}`;
 }
