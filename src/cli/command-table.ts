@@ -115,6 +115,14 @@ export const COMMANDS: readonly CommandSpec[] = [
         options: [YES, WAIT],
         load: () => import("./commands/rollback-postgres.ts"),
       },
+      {
+        name: "database",
+        arguments: "<db> <file>",
+        summary: "restore one database, from a dump of it or out of a whole one",
+        example: "pratique rollback database atuin daily/postgres-20261121T030000Z.sql.gz",
+        options: [YES, WAIT],
+        load: () => import("./commands/rollback-database.ts"),
+      },
     ],
   },
   {

@@ -7,7 +7,7 @@ import { OperatorError } from "../errors.ts";
 import { attempt, type Failure, isFailure } from "../update/failure.ts";
 import type { ContainerReport, Outcome } from "../update/outcome.ts";
 import { quietly } from "../update/quietly.ts";
-import { announceRollBack, recordEnd } from "../update/record-operation.ts";
+import { announceRollBack, recordEnd, reportsOf } from "../update/record-operation.ts";
 import { type RollBackResult, rollBack, rollBackOutcomes } from "../update/roll-back.ts";
 import { abandon, tidy } from "../update/run-update.ts";
 import { verify } from "../update/verify.ts";
@@ -98,8 +98,10 @@ export async function goBackPostgres(
       ? failure
       : { ...failure, evidence: [...failure.evidence, `the data it left is kept in ${kept}`] };
   const outcomes = rollBackOutcomes(operation, told, result);
-  const reports = recordEnd(operation, outcomes, told, steps, context);
-  if (result.kind === "rolled-back") await tidy(operation, "rolled-back", steps, context);
+  if (result.kind === "engine-away") return reportsOf(operation, outcomes, steps);
+  const { reports, isRecorded } = recordEnd(operation, outcomes, told, steps, context);
+  if (isRecorded && result.kind === "rolled-back")
+    await tidy(operation, "rolled-back", steps, context);
   return reports;
 }
 
@@ -199,7 +201,8 @@ async function afterCommitPoint(
     ...{ kind: "rollback-failed", phase: failure.phase, why },
     evidence: [...failure.evidence, ...evidence],
   };
-  return recordEnd(operation, new Map([[member.container, outcome]]), failure, steps, context);
+  const outcomes = new Map([[member.container, outcome]]);
+  return recordEnd(operation, outcomes, failure, steps, context).reports;
 }
 
 async function dumpNewState({ member, plan, context }: PostgresUpdate): Promise<string> {

@@ -17,13 +17,13 @@ export interface Companion {
   baseline: HealthReport | null;
 }
 
-/** A restore of the whole cluster: the same image, other data. */
+/** A restore: the same image, other data. */
 export interface RestorePlan {
-  kind: "dump" | "snapshot";
+  kind: "dump" | "snapshot" | "database";
   path: string;
   /** Whether the server ran before, and so runs again when the restore fails. */
   wasRunning: boolean;
-  /** Databases that must be there afterwards. */
+  /** Databases that must be there afterwards; of one database: its temporary name. */
   databases: readonly string[];
 }
 
@@ -43,7 +43,7 @@ export interface PostgresPlan {
   snapshotPath: string | null;
   /** Where a data directory was put that had to be replaced by the cold copy. */
   failedDataPath: string | null;
-  /** Set for `rollback postgres`. */
+  /** Set for `rollback postgres` and `rollback database`. */
   restore?: RestorePlan;
   /** Wall time when the server was about to be stopped. */
   stoppedAtMs: number | null;

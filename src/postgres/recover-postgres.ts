@@ -7,6 +7,7 @@ import type { Steps } from "../update/steps.ts";
 import { endFailed, goBackPostgres } from "./end-failed.ts";
 import { removeHelpers } from "./helper.ts";
 import { updateOf } from "./postgres-update.ts";
+import { undoDatabaseRestore } from "./restore-database.ts";
 import { goOn } from "./run-postgres-update.ts";
 import { recoverRestore } from "./run-restore.ts";
 import { isBefore, POSTGRES_STEPS, type PostgresStep } from "./steps.ts";
@@ -22,7 +23,12 @@ export async function recoverPostgres(
   context: RunContext,
 ): Promise<ContainerReport[]> {
   await removeHelpers(operation.id, context.ports.engine);
-  if (operation.plan.postgres?.restore !== undefined) {
+  const restore = operation.plan.postgres?.restore;
+  if (restore?.kind === "database") {
+    await undoDatabaseRestore(updateOf(operation, steps, context));
+    return [];
+  }
+  if (restore !== undefined) {
     await recoverRestore(operation, steps, context);
     return [];
   }

@@ -112,9 +112,9 @@ async function attemptRestore(
 }
 
 /** The plan: the same image, and the data mount that the exchange happens on. */
-async function planRestore(
+export async function planRestore(
   server: PostgresServer,
-  source: RestoreSource,
+  source: { kind: RestorePlan["kind"]; path: string; databases: readonly string[] },
   context: RunContext,
 ): Promise<UpdatePlan> {
   const { inspect, settings } = server;

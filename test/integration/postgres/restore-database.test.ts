@@ -1,0 +1,70 @@
+import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { gunzipSync } from "node:zlib";
+import { openLab } from "../../lab/open-lab.ts";
+import { openDatabaseHost, RUNNING } from "./update-lab.ts";
+
+const PROPERTIES = `select pg_get_userbyid(datdba),
+  (select string_agg(each::text, ' ' order by each::text) from unnest(datacl) each),
+  (select setconfig::text from pg_db_role_setting where setdatabase = d.oid and setrole = 0)
+  from pg_database d where datname = 'atuin'`;
+const RELATIONS = `select relname, pg_get_userbyid(relowner), relacl::text from pg_class
+  where relnamespace = 'public'::regnamespace order by 1`;
+
+test("one database comes back out of every kind of dump, and the others are left alone", async (t) => {
+  await using lab = await openLab({ parts: ["engine", "registry"] });
+  const database = await openDatabaseHost(lab);
+  const { host, server, states } = database;
+  await server.sql("postgres", 'alter database atuin set search_path = "$user", public');
+  const stateOf = async () => ({
+    data: await database.data(),
+    properties: await server.sql("postgres", PROPERTIES),
+    relations: await server.sql("atuin", RELATIONS),
+  });
+  const before = await stateOf();
+  const made = await host.pratique("backup", "postgres", "--per-database", "--json");
+  assert.equal(made.code, 0, made.stderr);
+  const paths = (JSON.parse(made.stdout).dumps as { path: string }[]).map(({ path }) => path);
+  const whole = paths[0] ?? "";
+  const custom = paths.find((path) => path.includes(".atuin.")) ?? "";
+  const byHand = join(lab.folder("by-hand"), "atuin.sql");
+  const plain = await lab.docker(["exec", "postgres", "pg_dump", "-U", "admin", "atuin"]);
+  writeFileSync(byHand, `${plain.stdout}\n`);
+
+  const sources: [string, string][] = [
+    ["a whole dump", whole],
+    ["a custom-format dump", custom],
+    ["a plain dump by hand", byHand],
+  ];
+  for (const [name, path] of sources) {
+    await t.test(name, async () => {
+      await server.sql("atuin", "delete from history where id < 500", "create table added (a int)");
+      const words = ["rollback", "database", "atuin", path, "--yes", "--json"];
+      const result = await host.pratique(...words);
+      assert.equal(result.code, 0, result.stdout + result.stderr);
+      const { formerDatabase } = JSON.parse(result.stdout);
+      const left = await server.sql(formerDatabase, "select count(*) from history");
+      assert.equal(left, "501");
+      await server.sql("postgres", `drop database "${formerDatabase}"`);
+      assert.deepEqual(await stateOf(), before);
+      assert.deepEqual(await states(), RUNNING);
+    });
+  }
+  await t.test("a dump that does not restore leaves the database as it was", async () => {
+    const text = gunzipSync(readFileSync(whole)).toString();
+    const broken = join(lab.folder("by-hand"), "broken.sql");
+    writeFileSync(
+      broken,
+      text.replace("CREATE TABLE public.history", "CREATE TABLE nowhere.history"),
+    );
+    const result = await host.pratique("rollback", "database", "atuin", broken, "--yes");
+    assert.equal(result.code, 1);
+    assert.deepEqual(await stateOf(), before);
+    assert.deepEqual(await states(), RUNNING);
+    const other = await host.pratique("rollback", "database", "nowhere", whole, "--yes");
+    assert.equal(other.code, 1);
+    assert.match(other.stderr, /holds no database nowhere/);
+  });
+});
