@@ -295,7 +295,8 @@ export const LOCKED = defineError({
 export const CONTAINER_SUPERSEDED = defineError({
   code: "CONTAINER_SUPERSEDED",
   exit: EXIT.failed,
-  what: (container: string) => `Somebody else replaced or removed ${container} during its update.`,
+  what: (container: string) =>
+    `Somebody replaced, stopped or removed ${container} while its update was in hand.`,
   next: "Look at the container with `docker inspect`, then run `pratique update` for it again.",
   stateLeft: "The other container was not touched; a parked former container is kept.",
 });

@@ -88,6 +88,7 @@ const HOLDS: Record<HoldReason, string> = {
   "critical-failed": "a critical update of this run failed",
   quarantined: "earlier updates to this image failed",
   "never-day": "nothing is deployed today",
+  "rollback-failed": "an earlier roll back failed and waits for a person",
   postgres: "the database cannot be updated safely as it is",
   "postgres-major": "another major version needs a dump and a restore",
   "postgres-collation": "the order of texts may change under the indexes",

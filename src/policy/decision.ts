@@ -19,6 +19,7 @@ export type HoldReason =
   | "critical-failed"
   | "quarantined"
   | "never-day"
+  | "rollback-failed"
   | "postgres"
   | "postgres-major"
   | "postgres-collation";

@@ -187,6 +187,9 @@ export function operationSteps(state: State, operationId: string): Step[] {
     }));
 }
 
+/** Recovery must begin on a full disk too. */
+const ESSENTIAL = { isEssential: true };
+
 /** Counts one more attempt to recover an operation and returns the number, for the loop limit. */
 export function countRecoveryAttempt(state: State, operationId: string): number {
   return state.transaction(() => {
@@ -199,7 +202,7 @@ export function countRecoveryAttempt(state: State, operationId: string): number 
     invariant(row !== undefined, `operation ${operationId} is not open`);
     announce(state, operationId, "recovery", null);
     return numberOf(row.recovery_attempts);
-  });
+  }, ESSENTIAL);
 }
 
 /**

@@ -20,6 +20,7 @@ export interface Run {
 export function beginRun(
   state: State,
   run: { kind: RunKind; host: string; dryRun: boolean },
+  options: { isEssential?: boolean } = {},
 ): string {
   return state.transaction(() => {
     const row = state.database
@@ -29,7 +30,7 @@ export function beginRun(
       )
       .get(run.kind, run.host, Number(run.dryRun), state.now());
     return textOf(row?.id);
-  });
+  }, options);
 }
 
 /** Records a run's report; the report's `run` is the id that `beginRun` gave. */
@@ -50,16 +51,17 @@ export function closeInterruptedRuns(
   state: State,
   exceptRunId: string | null,
   why: string,
+  options: { isEssential?: boolean } = {},
 ): string[] {
-  return state.transaction(() =>
+  const close = () =>
     state.database
       .prepare(
         `UPDATE runs SET ended_at_ms = ?, interrupted = ?
          WHERE ended_at_ms IS NULL AND id IS NOT ? RETURNING id`,
       )
       .all(state.now(), why, exceptRunId)
-      .map((row) => textOf(row.id)),
-  );
+      .map((row) => textOf(row.id));
+  return state.transaction(close, options);
 }
 
 /** Past and present runs, newest first. */

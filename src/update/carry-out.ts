@@ -6,7 +6,6 @@ import { discardCandidate } from "./clean-up.ts";
 import type { RunContext } from "./context.ts";
 import { settledReport } from "./discover.ts";
 import { isPass } from "./gate.ts";
-import { leader } from "./group.ts";
 import type { ContainerReport, Outcome, RunKind } from "./outcome.ts";
 import { factsOf, planUpdate } from "./plan-update.ts";
 import type { Prepared } from "./prepared.ts";
@@ -59,9 +58,8 @@ async function refuse(
   const { group, scans, gate, pulled, steps } = prepared;
   if (pulled !== null) {
     const { Id } = pulled.image;
-    await quietly(context, () =>
-      discardCandidate(leader(group).container, Id, context.ports.engine),
-    );
+    const containers = group.members.map(({ container }) => container);
+    await quietly(context, () => discardCandidate(containers, Id, context.ports.engine));
   }
   const reports = group.members.map((member): ContainerReport => {
     const outcome = outcomeOf(member.container, prepared, end);

@@ -30,11 +30,11 @@ export async function cleanUp(
 
 /** Removes a refused candidate unless something uses it: a container, another tag, a backup. */
 export async function discardCandidate(
-  container: string,
+  containers: readonly string[],
   imageId: string,
   engine: Engine,
 ): Promise<void> {
-  await dropCandidateTag(container, engine);
+  for (const container of containers) await dropCandidateTag(container, engine);
   await removeIfUnused(imageId, engine);
 }
 

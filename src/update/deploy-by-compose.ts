@@ -16,7 +16,7 @@ export async function confirmUnedited(
   deps: Pick<Ports, "compose">,
 ): Promise<void> {
   const hash = await deps.compose.configHash(projectOf(member));
-  if (hash !== member.configHash) throw COMPOSE_CHANGED(member.container);
+  if (hash === null || hash !== member.configHash) throw COMPOSE_CHANGED(member.container);
 }
 
 /**
@@ -60,7 +60,8 @@ export async function putBackByCompose(
     await deps.engine.startContainer(member.formerId);
     return log;
   }
-  if ((await deps.compose.configHash(project)) === member.configHash) {
+  const hash = await deps.compose.configHash(project);
+  if (hash !== null && hash === member.configHash) {
     const result = await up(project, operation, deps);
     if (result.kind === "done" && (await runsFormer(member, deps))) return log;
   }

@@ -1,5 +1,7 @@
 import { groupByReference, type NamespaceUser, namespaceDependents } from "../policy/groups.ts";
+import type { SkipReason } from "../policy/watch.ts";
 import type { ResolveResult } from "../ports.ts";
+import { failedRollbacks, unfinishedOperations } from "../state/journal.ts";
 import { isQuarantined } from "../state/quarantine.ts";
 import type { State } from "../state/state.ts";
 import type { Digest } from "../values/digest.ts";
@@ -26,7 +28,7 @@ export interface Discovery {
  */
 export async function discover(
   items: readonly InventoryItem[],
-  request: { names: ReadonlySet<string> | null },
+  request: { names: ReadonlySet<string> | null; isByHand: boolean },
   context: RunContext,
 ): Promise<Discovery> {
   const wanted = withGroupMembers(items, request.names);
@@ -40,7 +42,8 @@ export async function discover(
   const groups: Group[] = [];
   for (const sharing of groupByReference(members)) {
     const answer = answers.get(referenceKey(sharing[0].reference));
-    const found = answer === undefined ? null : judgeGroup(sharing, answer, items, context);
+    const found =
+      answer === undefined ? null : judgeGroup(sharing, answer, { items, ...request }, context);
     if (found?.group != null) groups.push(found.group);
     reports.push(...(found?.reports ?? []));
   }
@@ -52,11 +55,18 @@ export async function discover(
   return { groups, reports, isRegistryMissing };
 }
 
+/** What decides whether a group waits, besides itself. */
+interface WaitFacts {
+  items: readonly InventoryItem[];
+  /** A person named the container: what waits for a person goes on. */
+  isByHand: boolean;
+}
+
 /** What the registry's answer means for the containers that share the reference. */
 function judgeGroup(
   sharing: readonly Member[],
   answer: ResolveResult,
-  items: readonly InventoryItem[],
+  facts: WaitFacts,
   context: RunContext,
 ): { group: Group | null; reports: ContainerReport[] } {
   if (answer.kind !== "resolved") {
@@ -72,7 +82,7 @@ function judgeGroup(
   if (first === undefined) return { group: null, reports: current };
   const { reference } = first;
   const group: Group = { reference, candidate: digest, members: [first, ...others] };
-  const waiting = whyGroupWaits(group, items, context);
+  const waiting = whyGroupWaits(group, facts, context);
   if (waiting === null) return { group, reports: current };
   return { group: null, reports: [...current, ...waiting] };
 }
@@ -128,10 +138,19 @@ function withGroupMembers(
   );
 }
 
+/** Why no run updates it, which is no reason to refuse a person the way back. */
+const MENDABLE: ReadonlySet<SkipReason> = new Set(["not-running", "excluded", "not-labelled"]);
+
 /** The container as a member of a group; null where it is not watched or its image is gone. */
-export function toMember(item: InventoryItem, context: RunContext): Member | null {
+export function toMember(
+  item: InventoryItem,
+  context: RunContext,
+  options: { forRollBack: boolean } = { forRollBack: false },
+): Member | null {
   const { watch, image, reference, settings, project } = item;
-  if (watch.kind !== "watched" || image === null || reference === null) return null;
+  if (image === null || reference === null) return null;
+  const isLetIn = options.forRollBack && watch.kind === "skipped" && MENDABLE.has(watch.reason);
+  if (watch.kind === "skipped" && !isLetIn) return null;
   const wish = settings?.strategy ?? context.config.deploy.strategy;
   const byCompose = project !== null && wish !== "engine";
   return {
@@ -139,19 +158,19 @@ export function toMember(item: InventoryItem, context: RunContext): Member | nul
     image,
     reference,
     strategy: byCompose ? "compose" : "engine",
-    mode: watch.mode,
-    cooldownMs: watch.cooldownMs,
+    mode: watch.kind === "watched" ? watch.mode : "auto",
+    cooldownMs: watch.kind === "watched" ? watch.cooldownMs : 0,
   };
 }
 
 /** One member that waits makes the group wait. Null where it may go on. */
 function whyGroupWaits(
   { members, candidate, reference }: Group,
-  items: readonly InventoryItem[],
+  facts: WaitFacts,
   { state }: RunContext,
 ): ContainerReport[] | null {
   const causes = members
-    .map((member) => ({ member, outcome: whyMemberWaits(member, candidate, items, state) }))
+    .map((member) => ({ member, outcome: whyMemberWaits(member, candidate, facts, state) }))
     .filter(({ outcome }) => outcome !== null);
   const cause = causes[0];
   if (cause === undefined) return null;
@@ -165,12 +184,24 @@ function whyGroupWaits(
 function whyMemberWaits(
   { container, mode }: Member,
   candidate: Digest,
-  items: readonly InventoryItem[],
+  { items, isByHand }: WaitFacts,
   state: State,
 ): Outcome | null {
   if (isQuarantined(state, container, candidate)) {
     const why = `This digest failed here before; \`pratique queue approve ${container} --reason …\` lets it be tried again.`;
     return { kind: "held", reason: "quarantined", why };
+  }
+  const unfinished = unfinishedOperations(state).some((open) =>
+    open.containers.includes(container),
+  );
+  if (unfinished) {
+    const why = "An earlier update is not cleaned up yet; see `pratique doctor`, then `recover`.";
+    return { kind: "held", reason: "unsupported", why };
+  }
+  const isGivenUp = failedRollbacks(state).some((failed) => failed.containers.includes(container));
+  if (isGivenUp && !isByHand) {
+    const why = `An earlier roll back failed and waits for a person; \`pratique rollback container ${container}\` or \`pratique update ${container}\` settles it.`;
+    return { kind: "held", reason: "rollback-failed", why };
   }
   const dependents = namespaceDependents(items.map(toNamespaceUser)).get(container) ?? [];
   if (dependents.length > 0) {

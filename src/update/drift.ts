@@ -31,7 +31,12 @@ export async function findDrift(
       continue;
     }
     if (drift !== null) return drift;
-    hashes.set(member.container, await context.ports.compose.configHash(member.project));
+    const hash = await context.ports.compose.configHash(member.project);
+    if (hash === null) {
+      const why = `Compose does not say what the configuration of ${member.container} is.`;
+      return { kind: "hold", reason: "compose-unreadable", why };
+    }
+    hashes.set(member.container, hash);
   }
   return { kind: "agrees", hashes, byEngine };
 }

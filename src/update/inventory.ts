@@ -119,7 +119,10 @@ async function configuredImage(
 
 async function listOthers({ ports }: RunContext): Promise<ContainerSummary[]> {
   const summaries = await ports.engine.listContainers();
-  return summaries.filter(({ labels }) => labels[OPERATION_LABEL] === undefined);
+  // Both, because an image can bring any label (facts/crash-safety section 7).
+  return summaries.filter(
+    ({ name, labels }) => labels[OPERATION_LABEL] === undefined || !name.startsWith("pratique-"),
+  );
 }
 
 function byName(left: { container: string }, right: { container: string }): number {

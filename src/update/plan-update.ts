@@ -20,8 +20,10 @@ export async function planUpdate(
   pulled: PulledImage,
   agreement: ComposeAgreement,
   context: RunContext,
+  /** By hand a check that cannot look refuses nothing: the service may be what is broken. */
+  options: { mayBeUnknown: boolean } = { mayBeUnknown: false },
 ): Promise<UpdatePlan | Refusal> {
-  const baseline = await takeBaseline(group, context);
+  const baseline = await takeBaseline(group, options, context);
   if (baseline.kind === "hold") return baseline;
   const { reference } = group;
   const target = { imageId: pulled.image.Id, reference: reference.text };

@@ -31,7 +31,8 @@ export function recordCommit(
 
 /**
  * The end of an operation that was not committed. A state that cannot be written is noted: the
- * operation then stays open, and the next recovery finds all in place and tells it (I6).
+ * operation then stays open (clean it up and its outcome would never be told), and the next
+ * recovery finds all in place and tells it (I6).
  */
 export function recordEnd(
   operation: Operation,
@@ -39,19 +40,29 @@ export function recordEnd(
   failure: Failure,
   steps: Steps,
   context: RunContext,
-): ContainerReport[] {
+): { reports: ContainerReport[]; isRecorded: boolean } {
   try {
-    return context.state.transaction(() => {
-      const reports = recordAll(operation, outcomes, failure, steps, context);
+    const reports = context.state.transaction(() => {
+      const recorded = recordAll(operation, outcomes, failure, steps, context);
       const isLost = [...outcomes.values()].some(({ kind }) => kind === "rollback-failed");
       if (isLost) operation.close("rollback-failed");
-      return reports;
+      return recorded;
     }, ESSENTIAL);
+    return { reports, isRecorded: true };
   } catch (error) {
     if (!isUnwritable(error)) throw error;
     context.progress({ kind: "note", text: error.message });
-    return operation.plan.members.map((member) => reportOf(operation, member, outcomes, steps));
+    return { reports: reportsOf(operation, outcomes, steps), isRecorded: false };
   }
+}
+
+/** What the run shows of an operation whose end is not on record. */
+export function reportsOf(
+  operation: Operation,
+  outcomes: Outcomes,
+  steps: Steps,
+): ContainerReport[] {
+  return operation.plan.members.map((member) => reportOf(operation, member, outcomes, steps));
 }
 
 /** Tells that a roll back begins, for every member. */

@@ -53,15 +53,19 @@ export function recordEnding(ending: Ending, runId: string, context: RunContext)
     if (isNotable(report.outcome)) keepHistory(ending, runId, context);
     countAttempts(ending, context);
     tell(ending, context);
+    // Neither log nor screen may say what a full disk took back.
+    state.afterCommit(() => {
+      const { container, outcome } = report;
+      context.audit.write({
+        event: "outcome",
+        run: runId,
+        container,
+        outcome: outcome.kind,
+        report,
+      });
+      context.progress({ kind: "report", report });
+    });
   });
-  context.audit.write({
-    event: "outcome",
-    run: runId,
-    container: report.container,
-    outcome: report.outcome.kind,
-    report,
-  });
-  context.progress({ kind: "report", report });
 }
 
 /** Tells that a roll back begins; once, also when it is entered again after a crash. */

@@ -4,7 +4,9 @@
  * interrupted and run again.
  */
 import { recoverPostgres } from "../postgres/recover-postgres.ts";
+import type { OperationEnd } from "../state/journal.ts";
 import { countRecoveryAttempt, operationSteps, unfinishedOperations } from "../state/journal.ts";
+import { awaitEngine } from "./await-engine.ts";
 import type { RunContext } from "./context.ts";
 import type { Failure } from "./failure.ts";
 import { type Operation, resumeOperation } from "./operation.ts";
@@ -17,11 +19,15 @@ import { Steps } from "./steps.ts";
 
 /** A recovery that never ends is ended: a person must look. */
 const MAX_ATTEMPTS = 5;
+const ENGINE_PATIENCE_MS = 2 * 60_000;
 
 /** Brings every unfinished operation to one of its ends. Needs the host lock. */
 export async function recoverUnfinished(context: RunContext): Promise<ContainerReport[]> {
   const reports: ContainerReport[] = [];
-  for (const stored of unfinishedOperations<UpdatePlan>(context.state)) {
+  const unfinished = unfinishedOperations<UpdatePlan>(context.state);
+  // After a power cut the engine may be later than we are: that is no failed attempt.
+  if (unfinished.length > 0) await awaitEngine(context.ports, ENGINE_PATIENCE_MS);
+  for (const stored of unfinished) {
     // Programs outlive a killed parent: what they still do must be over before anybody looks.
     const ended = await context.ports.processes.endMarked(stored.id);
     context.audit.write({ event: "recover", operation: stored.id, ended });
@@ -43,26 +49,26 @@ async function recoverOne(
   const last = phases.at(-1) ?? "back-up";
   const failure = interruptedIn(last, operation);
   context.progress({ kind: "note", text: `${containers.join(", ")}: ${failure.why}` });
+  const end = recordedEnd(phases);
+  if (end !== null) {
+    // The outcome was told before; only what lies about is left to do, and it is not worth a person.
+    if (attempts > MAX_ATTEMPTS) operation.close(end);
+    else await tidy(operation, end, steps, context);
+    return [];
+  }
   if (attempts > MAX_ATTEMPTS) return giveUp(operation, failure, steps, context);
-  if (phases.includes("commit")) {
-    await tidy(operation, "committed", steps, context);
-    return [];
-  }
-  if (phases.includes("clean-up")) {
-    // The outcome was recorded before; only what is left lying about is left to do.
-    await tidy(
-      operation,
-      phases.includes("roll-back") ? "rolled-back" : "abandoned",
-      steps,
-      context,
-    );
-    return [];
-  }
   if (operation.plan.postgres !== undefined) {
     return await recoverPostgres(operation, failure, steps, context);
   }
   if (!phases.includes("deploy")) return await abandon(operation, failure, steps, context);
   return await goBack(operation, failure, steps, context);
+}
+
+/** The end that is on record already: clean-up begins only after it. */
+function recordedEnd(phases: readonly Phase[]): OperationEnd | null {
+  if (phases.includes("commit")) return "committed";
+  if (!phases.includes("clean-up")) return null;
+  return phases.includes("roll-back") ? "rolled-back" : "abandoned";
 }
 
 /** Says nothing about the candidate, so it does not count against its digest. */
@@ -91,11 +97,6 @@ function giveUp(
       { kind: "rollback-failed", phase, why, evidence: [] },
     ]),
   );
-  return recordEnd(
-    operation,
-    outcomes,
-    { ...interruptedIn(phase, operation), why },
-    steps,
-    context,
-  );
+  const failure = { ...interruptedIn(phase, operation), why };
+  return recordEnd(operation, outcomes, failure, steps, context).reports;
 }

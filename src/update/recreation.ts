@@ -33,8 +33,8 @@ async function presentOrGone(imageId: string, engine: RecreationEngine): Promise
   return image;
 }
 
-/** An emulated image must stay on its own platform. */
-function platformOf({ Os, Architecture, Variant }: ImageInspect): Platform {
+/** The platform of an image: an emulated container must stay on its own. */
+export function platformOf({ Os, Architecture, Variant }: ImageInspect): Platform {
   return { os: Os, architecture: Architecture, variant: Variant ? Variant : null };
 }
 

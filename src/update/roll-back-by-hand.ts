@@ -15,7 +15,7 @@ import {
 import { discardCandidate } from "./clean-up.ts";
 import type { RunContext } from "./context.ts";
 import { toMember } from "./discover.ts";
-import { findDrift } from "./drift.ts";
+import { type ComposeAgreement, findDrift } from "./drift.ts";
 import { type ApprovedImage, approveFormer, gate, isPass } from "./gate.ts";
 import type { Group, Member } from "./group.ts";
 import { presentImage } from "./image-tags.ts";
@@ -70,10 +70,13 @@ export async function rollBackByHand(
       pulled: null,
       end: { kind: "would-update" },
     };
-    const agreement = await findDrift(group, context);
+    if (members.every(({ inspect }) => inspect.Image === target.image.Id)) {
+      throw IMAGE_REFUSED(request.container, "it runs this image already.");
+    }
+    const agreement = await agreementFor(group, context);
     if (agreement.kind === "hold") return await refuse(agreement);
     const pulled = { kind: "pulled" as const, image: target.image, wasPresent: true };
-    const plan = await planUpdate(prepared, pulled, agreement, context);
+    const plan = await planUpdate(prepared, pulled, agreement, context, { mayBeUnknown: true });
     if (plan.kind === "hold") return await refuse(plan);
     const ready = {
       plan: { ...plan, kind: "rollback" as const, candidateDigest: target.digest },
@@ -87,10 +90,24 @@ export async function rollBackByHand(
 
     /** What was fetched for it goes again. */
     async function refuse({ why }: Refusal): Promise<never> {
-      await discardCandidate(members[0].container, target.image.Id, context.ports.engine);
+      await discardCandidate([members[0].container], target.image.Id, context.ports.engine);
       throw IMAGE_REFUSED(request.container, why);
     }
   });
+}
+
+/**
+ * Compose would start what is down, so its dry run cannot tell an edit from that: such a container
+ * is made again by the engine, from what it was.
+ */
+async function agreementFor(
+  group: Group,
+  context: RunContext,
+): Promise<ComposeAgreement | Refusal> {
+  const isDown = group.members.some(({ inspect }) => !inspect.State.Running);
+  if (!isDown) return await findDrift(group, context);
+  const byEngine = new Set(group.members.map(({ container }) => container));
+  return { kind: "agrees", hashes: new Map(), byEngine };
 }
 
 /** A database server goes back as it is updated: with dump, cold copy and stopped dependents. */
@@ -112,7 +129,7 @@ function sharingMembers(
   items: readonly InventoryItem[],
   context: RunContext,
 ): [Member, ...Member[]] {
-  const member = toMember(item, context);
+  const member = toMember(item, context, { forRollBack: true });
   if (member === null) {
     const why = item.watch.kind === "skipped" ? item.watch.why : "its image is gone";
     throw CONTAINER_NOT_UPDATABLE(item.container, why);
@@ -179,7 +196,7 @@ async function gatedTarget(
   if (pulled.kind === "hold") throw IMAGE_REFUSED(container, pulled.why);
   const decided = gate(group, await scan(group, context), context);
   if (decided.approved === null) {
-    await discardCandidate(container, pulled.image.Id, context.ports.engine);
+    await discardCandidate([container], pulled.image.Id, context.ports.engine);
     throw IMAGE_REFUSED(container, refusalText([...decided.decisions.values()]));
   }
   return { image: pulled.image, digest, approved: decided.approved };

@@ -1,6 +1,7 @@
-import { CONTAINER_SUPERSEDED } from "../errors.ts";
+import { CONTAINER_SUPERSEDED, ENGINE_TIMEOUT, ENGINE_UNREACHABLE } from "../errors.ts";
 import type { Verification } from "../services/await-healthy.ts";
 import { oneLine, redactorFor } from "../services/evidence.ts";
+import { awaitEngine } from "./await-engine.ts";
 import { undoBackup } from "./back-up.ts";
 import type { RunContext } from "./context.ts";
 import { putBackByCompose } from "./deploy-by-compose.ts";
@@ -14,11 +15,17 @@ import { quietly } from "./quietly.ts";
 import { verify } from "./verify.ts";
 
 const LOG_LINES = 20;
+/** A restart of the engine takes seconds; a package upgrade some minutes. */
+const ENGINE_PATIENCE_MS = 5 * 60_000;
+const AWAY: ReadonlySet<string | null> = new Set([ENGINE_UNREACHABLE.code, ENGINE_TIMEOUT.code]);
 
 /** How a roll back ended, with the candidates' last log lines by container. */
 export interface RollBackResult {
-  /** `rolled-back`: every former image runs and no check is worse than before the update (I8). */
-  kind: "rolled-back" | "failed";
+  /**
+   * `rolled-back`: every former image runs and no check is worse than before the update (I8).
+   * `engine-away`: nothing could be done now; the operation stays open for the next recovery.
+   */
+  kind: "rolled-back" | "failed" | "engine-away";
   why: string;
   evidence: readonly string[];
   logs: ReadonlyMap<string, readonly string[]>;
@@ -32,11 +39,18 @@ export interface RollBackResult {
  * engine or a container does is part of the result: a roll back is never rolled back (I11).
  */
 export async function rollBack(operation: Operation, context: RunContext): Promise<RollBackResult> {
+  await quietly(context, () => awaitEngine(context.ports, ENGINE_PATIENCE_MS));
+  let isEngineAwayNow = false;
   const logs = new Map<string, readonly string[]>();
   const problems: string[] = [];
   const evidence: string[] = [];
   const superseded = new Set<string>();
   for (const member of operation.plan.members) {
+    // Its turn had not come: nothing of it was touched.
+    if (member.deployStartedAtMs === null && operation.plan.postgres === undefined) {
+      await quietly(context, () => undoBackup(member, context));
+      continue;
+    }
     operation.step("roll-back", member);
     const result = await attempt("roll-back", member, async () => {
       const log = await putBack(member, operation, context);
@@ -50,10 +64,12 @@ export async function rollBack(operation: Operation, context: RunContext): Promi
       problems.push(`${member.container}: ${proof.why}`);
     });
     if (!isFailure(result)) continue;
+    isEngineAwayNow ||= AWAY.has(result.code);
     if (result.code === CONTAINER_SUPERSEDED.code) superseded.add(member.container);
     else problems.push(`${member.container}: ${result.why}`);
   }
-  const kind = problems.length === 0 ? "rolled-back" : "failed";
+  const end = isEngineAwayNow ? "engine-away" : "failed";
+  const kind = problems.length === 0 ? "rolled-back" : end;
   return { kind, why: problems.join("; "), evidence, logs, superseded };
 }
 
@@ -73,6 +89,10 @@ export function rollBackOutcomes(
       }
       if (result.kind === "rolled-back") {
         return [container, { kind: "rolled-back", phase, why: failure.why, evidence }];
+      }
+      if (result.kind === "engine-away") {
+        const why = `${failure.why}; the engine went away, the next run or \`pratique recover\` goes on`;
+        return [container, { kind: "failed", phase: "roll-back", why }];
       }
       const why = `${failure.why}; the roll back failed: ${result.why}`;
       return [

@@ -33,9 +33,9 @@ export async function runCycle(request: RunRequest, context: RunContext): Promis
   return await asRun(request, context, async (runId) => {
     const items = await takeInventory(context);
     const names = wantedNames(request, items, context);
-    const found = await discover(items, { names }, context);
+    const found = await discover(items, { names, isByHand: request.kind === "update" }, context);
     const isRetry = request.kind === "retry";
-    forgetAbsent(items, context);
+    if (!request.dryRun) forgetAbsent(items, context);
     if (request.dryRun) tellOnly(found.reports, context);
     else recordSettled(found.reports, runId, context);
     if (request.kind === "check") return checked(found, runId, context);
@@ -47,14 +47,22 @@ export async function runCycle(request: RunRequest, context: RunContext): Promis
     );
     const reports = [...found.reports];
     let hasCriticalFailed = false;
+    let lost: OperatorError | null = null;
     for (const each of inDeploymentOrder(prepared, items, context)) {
-      if (context.stop.aborted) break;
-      const results = await carryOut(each, { ...request, runId, hasCriticalFailed }, context);
-      hasCriticalFailed ||= results.some((report) => isCriticalFailure(report, context));
-      reports.push(...results);
+      if (context.stop.aborted || lost !== null) break;
+      try {
+        const results = await carryOut(each, { ...request, runId, hasCriticalFailed }, context);
+        hasCriticalFailed ||= results.some((report) => isCriticalFailure(report, context));
+        reports.push(...results);
+      } catch (error) {
+        // Engine or state are gone: what is done so far still gets its report and summary.
+        if (!(error instanceof OperatorError)) throw error;
+        lost = error;
+      }
     }
-    const isEnvironmentMissing = found.isRegistryMissing || prepared.some(lacksScanner);
-    return { containers: reports, isEnvironmentMissing };
+    const isEnvironmentMissing =
+      lost !== null || found.isRegistryMissing || prepared.some(lacksScanner);
+    return { containers: reports, isEnvironmentMissing, interrupted: lost?.message ?? null };
   });
 }
 
@@ -79,25 +87,34 @@ async function prepareAll(
   context: RunContext,
 ): Promise<Prepared[]> {
   const limit = pLimit(context.config.scanner.parallel);
+  const lost: unknown[] = [];
   const prepared = await Promise.all(
     groups.map((group) =>
       limit(async () => {
+        if (context.stop.aborted || lost.length > 0) return null;
         try {
-          return context.stop.aborted ? null : await prepareUpdate(group, options, context);
+          return await prepareUpdate(group, options, context);
         } catch (error) {
           // A pull or scan that was told to stop is not a fault of anything.
           if (context.stop.aborted) return null;
-          return heldBy(error, group, options.runId, context);
+          if (isOfOneGroup(error)) return heldBy(error, group, options.runId, context);
+          // Thrown only when all that is under way is over: nothing may outlive the lock.
+          lost.push(error);
+          return null;
         }
       }),
     ),
   );
+  if (lost.length > 0) throw lost[0];
   return prepared.filter((each) => each !== null);
 }
 
 /** What goes wrong with one group is no reason to leave the others; a missing engine is. */
-function heldBy(error: unknown, group: Group, runId: string, context: RunContext): Prepared {
-  if (!(error instanceof OperatorError) || error.exit === EXIT.environment) throw error;
+function isOfOneGroup(error: unknown): error is OperatorError {
+  return error instanceof OperatorError && error.exit !== EXIT.environment;
+}
+
+function heldBy(error: OperatorError, group: Group, runId: string, context: RunContext): Prepared {
   const steps = new Steps(group, runId, context);
   const end = { kind: "hold", reason: "unsupported", why: error.message } as const;
   return { group, steps, scans: null, gate: null, pulled: null, end };

@@ -3,7 +3,7 @@
  * discover to gate and touches nothing in service; this is the rest. All branching is here: a
  * phase reports what it found and decides nothing about the next one.
  */
-import { COMPOSE_CHANGED } from "../errors.ts";
+import { COMPOSE_CHANGED, CONTAINER_SUPERSEDED } from "../errors.ts";
 import type { OperationEnd } from "../state/journal.ts";
 import { backUp, undoBackup, type VerifiedBackup } from "./back-up.ts";
 import { confirmDeployed, measureDowntime } from "./commit.ts";
@@ -16,7 +16,7 @@ import { beginOperation, type Operation } from "./operation.ts";
 import type { ContainerReport, Outcome } from "./outcome.ts";
 import type { MemberPlan, UpdatePlan } from "./plan.ts";
 import { quietly } from "./quietly.ts";
-import { announceRollBack, recordCommit, recordEnd } from "./record-operation.ts";
+import { announceRollBack, recordCommit, recordEnd, reportsOf } from "./record-operation.ts";
 import { rollBack, rollBackOutcomes } from "./roll-back.ts";
 import type { Steps } from "./steps.ts";
 import { verify } from "./verify.ts";
@@ -47,7 +47,7 @@ export async function runUpdate(
     (await deployAndVerify(operation, { approved, backup }, steps, context)) ??
     (await steps.run("commit", "making it final", () => commit(operation, steps, context)));
   if (isFailure(failure)) {
-    return isEditBeforeDeploy(failure, operation)
+    return isOvertaken(failure, operation)
       ? await abandon(operation, failure, steps, context)
       : await goBack(operation, failure, steps, context);
   }
@@ -129,15 +129,19 @@ export async function goBack(
   announceRollBack(operation, failure, context);
   const result = await steps.run("roll-back", failure.why, () => rollBack(operation, context));
   const outcomes = rollBackOutcomes(operation, failure, result);
-  const reports = recordEnd(operation, outcomes, failure, steps, context);
+  if (result.kind === "engine-away") return reportsOf(operation, outcomes, steps);
+  const { reports, isRecorded } = recordEnd(operation, outcomes, failure, steps, context);
   // What is left of a failed roll back is evidence, and a person's to decide about.
-  if (result.kind === "rolled-back") await tidy(operation, "rolled-back", steps, context);
+  if (isRecorded && result.kind === "rolled-back") {
+    await tidy(operation, "rolled-back", steps, context);
+  }
   return reports;
 }
 
-/** The compose files were edited after the dry run, and no member was replaced yet: it waits. */
-function isEditBeforeDeploy({ code, container }: Failure, { plan }: Operation): boolean {
-  return code === COMPOSE_CHANGED.code && container === plan.members[0].container;
+/** Somebody edited the files or replaced the container meanwhile, and nothing was touched yet. */
+function isOvertaken({ code, phase, container }: Failure, { plan }: Operation): boolean {
+  const isTheirs = code === COMPOSE_CHANGED.code || code === CONTAINER_SUPERSEDED.code;
+  return isTheirs && phase === "deploy" && container === plan.members[0].container;
 }
 
 /** Failed, or held, before anything in service was changed. */
@@ -157,8 +161,8 @@ export async function abandon(
     await quietly(context, () => undoBackup(member, context));
     outcomes.set(member.container, outcome);
   }
-  const reports = recordEnd(operation, outcomes, failure, steps, context);
-  await tidy(operation, "abandoned", steps, context);
+  const { reports, isRecorded } = recordEnd(operation, outcomes, failure, steps, context);
+  if (isRecorded) await tidy(operation, "abandoned", steps, context);
   return reports;
 }
 

@@ -1,5 +1,6 @@
 import { AssertionError } from "node:assert";
 import { outcomeExit } from "../policy/outcome-exit.ts";
+import { unfinishedOperations } from "../state/journal.ts";
 import { acquireLock, lockHolder } from "../state/lock.ts";
 import { removeOldState } from "../state/retention.ts";
 import { beginRun, closeInterruptedRuns, endRun } from "../state/runs.ts";
@@ -15,6 +16,8 @@ export interface RunResult {
   containers: ContainerReport[];
   /** Engine, scanner or registry unreachable: exit 4 unless something failed. */
   isEnvironmentMissing: boolean;
+  /** Why it ended early, other than by a signal: the engine is away, the state is full. */
+  interrupted?: string | null;
 }
 
 /** `weekly` covers what these do, so it waits for them instead of giving up. */
@@ -40,8 +43,10 @@ export async function asRun(
     const startedMs = ports.clock.monotonicMs();
     const startedAt = new Date(ports.clock.now()).toISOString();
     const { kind, dryRun } = request;
-    const runId = beginRun(state, { kind, host: config.host, dryRun });
-    closeInterruptedRuns(state, runId, "the process ended before the run did");
+    // On a full disk only a recovery is worth the state's reserve.
+    const need = { isEssential: unfinishedOperations(state).length > 0 };
+    const runId = beginRun(state, { kind, host: config.host, dryRun }, need);
+    closeInterruptedRuns(state, runId, "the process ended before the run did", need);
     context.audit.write({ event: "run", run: runId, kind, outcome: "begins" });
     const recovered = await recoverUnfinished(context);
     const result = await untilStopped(() => work(runId), stop);
@@ -55,7 +60,7 @@ export async function asRun(
       startedAt,
       durationMs: Math.round(ports.clock.monotonicMs() - startedMs),
       containers,
-      interrupted: stop.aborted ? stopText(stop) : null,
+      interrupted: stop.aborted ? stopText(stop) : (result.interrupted ?? null),
       exitCode: outcomeExit(containers, result),
     };
     end(report, context);

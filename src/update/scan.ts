@@ -2,7 +2,8 @@ import type { Platform, Scan, ScanFailure } from "../ports.ts";
 import { saveScan } from "../state/scans.ts";
 import type { Digest } from "../values/digest.ts";
 import type { RunContext } from "./context.ts";
-import type { Group } from "./group.ts";
+import { type Group, leader } from "./group.ts";
+import { platformOf } from "./recreation.ts";
 
 /** Candidate and running images, scanned with the same database. */
 export interface Scans {
@@ -16,7 +17,7 @@ export interface Scans {
  * scanner reads the registry by digest. A scan that did not finish is `unknown`, never clean (I7).
  */
 export async function scan(group: Group, context: RunContext): Promise<Scans> {
-  const { platform } = await context.ports.engine.info();
+  const platform = platformOf(leader(group).image);
   const candidate = await scanOne(group, group.candidate, platform, context);
   const running = new Map<string, Scan | ScanFailure | null>();
   // Members often run one image.

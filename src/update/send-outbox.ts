@@ -18,11 +18,11 @@ const PAUSE_MS = 1000;
  * many were delivered.
  */
 export async function sendOutbox(context: RunContext, stayMs: number): Promise<number> {
-  const { ports } = context;
-  const main = await sendChannel("main", ports.notifier, stayMs, context);
-  const { fallbackNotifier } = ports;
-  if (fallbackNotifier === null) return main;
-  return main + (await sendChannel("fallback", fallbackNotifier, 0, context));
+  const { notifier, fallbackNotifier } = context.ports;
+  // The fallback is for when the main server is away: it does not wait for that one.
+  const urgent =
+    fallbackNotifier === null ? 0 : await sendChannel("fallback", fallbackNotifier, 0, context);
+  return urgent + (await sendChannel("main", notifier, stayMs, context));
 }
 
 async function sendChannel(

@@ -15,13 +15,18 @@ export interface Baseline {
  * How healthy the members are before the update: what was bad already is not the candidate's
  * fault. A required check that cannot look holds the group: nobody could tell success afterwards.
  */
-export async function takeBaseline(group: Group, context: RunContext): Promise<Baseline | Refusal> {
+export async function takeBaseline(
+  group: Group,
+  options: { mayBeUnknown: boolean },
+  context: RunContext,
+): Promise<Baseline | Refusal> {
   const reports = new Map<string, HealthReport>();
   const deps = await checkDeps(context);
   for (const member of group.members) {
     const report = await checkOnce(checkTarget(member, context), deps, { forBaseline: true });
     const why = whyBaselineHolds(report);
-    if (why !== null) return { kind: "hold", reason: "baseline-unknown", why };
+    if (why !== null && !options.mayBeUnknown)
+      return { kind: "hold", reason: "baseline-unknown", why };
     reports.set(member.container, report);
   }
   return { kind: "baseline", reports };

@@ -1,0 +1,29 @@
+import { ENGINE_TIMEOUT, ENGINE_UNREACHABLE, isError } from "../errors.ts";
+import type { Ports } from "../ports.ts";
+
+const PAUSE_MS = 1000;
+
+/** Whether an error says only that the engine is away for now. */
+export function isEngineAway(error: unknown): boolean {
+  return isError(error, ENGINE_UNREACHABLE) || isError(error, ENGINE_TIMEOUT);
+}
+
+/**
+ * Waits until the engine answers: it may just be starting (after a power cut, `@reboot`) or be
+ * restarted by a package upgrade. Throws its last error when the time is over.
+ */
+export async function awaitEngine(
+  { engine, clock }: Pick<Ports, "engine" | "clock">,
+  timeoutMs: number,
+): Promise<void> {
+  const deadlineMs = clock.monotonicMs() + timeoutMs;
+  for (;;) {
+    try {
+      await engine.listContainers();
+      return;
+    } catch (error) {
+      if (!isEngineAway(error) || clock.monotonicMs() >= deadlineMs) throw error;
+      await clock.sleep(PAUSE_MS);
+    }
+  }
+}
