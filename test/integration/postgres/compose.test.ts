@@ -1,0 +1,85 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { test } from "node:test";
+import { openLab } from "../../lab/open-lab.ts";
+import { postgresImage } from "../../lab/postgres-images.ts";
+import { composeUp, hostOn, runningImage } from "../update/host.ts";
+import { checksums, fillServer, pushPostgres, serverNamed } from "./server.ts";
+
+test("a compose project with a password file, an anonymous volume and an app is updated, restored and agrees", async () => {
+  await using lab = await openLab();
+  await pushPostgres(lab, "15-old");
+  const folder = await composeUp(
+    lab,
+    "stack",
+    `services:
+  db:
+    container_name: db
+    image: 127.0.0.1:5000/postgres:15
+    restart: always
+    stop_grace_period: 5s
+    command: ["postgres", "-c", "work_mem=6MB"]
+    environment:
+      POSTGRES_USER_FILE: /run/user
+      POSTGRES_PASSWORD_FILE: /run/password
+    configs:
+      - { source: user, target: /run/user }
+      - { source: password, target: /run/password }
+  app:
+    container_name: app
+    image: 127.0.0.1:5000/postgres:15
+    entrypoint: ["sleep", "100000"]
+    restart: unless-stopped
+    depends_on: [db]
+    network_mode: none
+configs:
+  user: { content: root_of_it }
+  password: { content: compose-password }
+`,
+  );
+  const server = serverNamed(lab, "db", "root_of_it");
+  await server.ready();
+  await fillServer(server);
+  const before = await checksums(server);
+  const host = hostOn(
+    lab,
+    `backups:
+  postgres: ${join(lab.folder("backups"), "postgres")}
+watch: { exclude: [app] }
+services:
+  db:
+    check: postgres
+    dependents: [app]
+    dataBackup: true
+    timeout: 20s
+    stable: 1s
+  app: { check: generic }
+`,
+  );
+  const former = await runningImage(lab, "db");
+  const good = await pushPostgres(lab, "15");
+
+  const updated = await host.run("update", "db");
+  assert.equal(updated.containers[0]?.outcome.kind, "updated", JSON.stringify(updated.containers));
+  assert.equal(await runningImage(lab, "db"), good.imageId);
+  assert.notEqual(former, good.imageId);
+  assert.deepEqual(await checksums(server), before);
+
+  const { files } = postgresImage("15");
+  const script = '#!/bin/sh\nrm -rf "$PGDATA"/*\nexec docker-entrypoint.sh "$@"\n';
+  await pushPostgres(lab, "15", {
+    files: { ...files, "/usr/local/bin/start.sh": script },
+    entrypoint: ["start.sh"],
+  });
+  const back = await host.run("update", "db");
+  assert.equal(back.containers[0]?.outcome.kind, "rolled-back", JSON.stringify(back.containers));
+  assert.equal(await runningImage(lab, "db"), good.imageId);
+  assert.deepEqual(await checksums(server), before);
+  const states = await lab.docker([
+    ...["inspect", "--format", "{{.State.Status}} {{.HostConfig.RestartPolicy.Name}}", "db", "app"],
+  ]);
+  assert.equal(states.stdout, "running always\nrunning unless-stopped");
+  const after = await lab.compose(folder, ["up", "--detach", "db"]);
+  assert.match(after.stderr, /Running/);
+  assert.doesNotMatch(after.stderr, /Recreate|Started/);
+});
