@@ -18,7 +18,15 @@ import {
 
 const REGISTRY = "127.0.0.1:5000";
 const PLAIN = ["exits", "probed-by-exec", "probed-by-http"];
-const ALL = [...PLAIN, "ill"];
+const ALL = [...PLAIN, "ill", "unstartable"];
+const YAML = `services:
+  app:
+    container_name: ill
+    image: ${REGISTRY}/ill:latest
+  other:
+    container_name: unstartable
+    image: ${REGISTRY}/unstartable:latest
+`;
 const SERVICES = `services:
   probed-by-http:
     http: { url: "http://probed-by-http/", contains: well }
@@ -32,9 +40,10 @@ test("a candidate that fails goes, and what ran before runs again (I8)", async (
   await using lab = await openLab();
   const host = hostOn(lab, SERVICES);
   for (const name of ALL) await lab.image(`${name}:latest`, web("well one"));
-  const yaml = `services:\n  app:\n    container_name: ill\n    image: ${REGISTRY}/ill:latest\n`;
-  const folder = await composeUp(lab, "stack", yaml);
-  for (const name of PLAIN) await runContainer(lab, name, `${REGISTRY}/${name}:latest`);
+  const folder = await composeUp(lab, "stack", YAML);
+  for (const name of PLAIN) {
+    await runContainer(lab, name, `${REGISTRY}/${name}:latest`, ["--restart", "unless-stopped"]);
+  }
   await lab.image("ill:latest", web("well two"));
   assert.deepEqual(outcomesOf(await host.run("update", "ill")), { ill: "updated" });
   const formerImages = new Map<string, string>();
@@ -50,6 +59,7 @@ test("a candidate that fails goes, and what ran before runs again (I8)", async (
     const candidates = {
       exits: await lab.image("exits:latest", exitsAtOnce(3)),
       ill: await lab.image("ill:latest", neverHealthy("well three")),
+      unstartable: await lab.image("unstartable:latest", { ...web("two"), cmd: ["/not-there"] }),
       "probed-by-exec": await lab.image("probed-by-exec:latest", web("broken")),
       "probed-by-http": await lab.image("probed-by-http:latest", web("broken")),
     };
@@ -70,28 +80,30 @@ test("a candidate that fails goes, and what ran before runs again (I8)", async (
   });
 
   await t.test("compose recreates nothing after the roll back (I10)", async () => {
-    const before = await containerId(lab, "ill");
+    const ids = () => Promise.all(["ill", "unstartable"].map((name) => containerId(lab, name)));
+    const before = await ids();
     await lab.compose(folder, ["up", "--detach"]);
-    assert.equal(await containerId(lab, "ill"), before);
+    assert.deepEqual(await ids(), before);
   });
 
   await t.test("the roll back and its outcome are told, with the evidence", async () => {
-    const evidence: Record<string, RegExp> = {
-      exits: /exited with code 3/,
-      ill: /HEALTHCHECK.*not well/s,
-      "probed-by-exec": /exec grep -q well .*exit code 1/,
-      "probed-by-http": /GET http:\/\/probed-by-http\/.*does not contain "well"/,
+    const failures: Record<string, { phase: string; evidence: RegExp }> = {
+      exits: { phase: "verify", evidence: /code 3|exit code 3|cannot start/ },
+      ill: { phase: "verify", evidence: /HEALTHCHECK.*not well/s },
+      "probed-by-exec": { phase: "verify", evidence: /exec grep -q well .*exit code 1/ },
+      "probed-by-http": { phase: "verify", evidence: /probed-by-http\/.*does not contain "well"/ },
+      unstartable: { phase: "deploy", evidence: /\/not-there/ },
     };
-    for (const [name, expected] of Object.entries(evidence)) {
+    for (const [name, { phase, evidence }] of Object.entries(failures)) {
       const [triggered, failed] = (await messagesAbout(host, name)).slice(-2);
       assert.equal(triggered?.priority, 4);
-      assert.match(triggered?.message ?? "", /^rolling back - verify failed/);
+      assert.match(triggered?.message ?? "", new RegExp(`^rolling back - ${phase} failed`));
       assert.equal(failed?.priority, 5);
-      assert.match(failed?.message ?? "", /^failed - in verify; rolled back/);
-      assert.match(failed?.message ?? "", expected);
+      assert.match(failed?.message ?? "", new RegExp(`^failed - in ${phase}; rolled back`));
+      assert.match(failed?.message ?? "", evidence);
       const entry = publishedQueue(host).get(name);
       assert.equal(entry?.reason, "failed");
-      assert.equal(entry?.detail, "verify");
+      assert.equal(entry?.detail, phase);
     }
   });
 });
