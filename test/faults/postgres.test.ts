@@ -10,6 +10,7 @@ import {
 } from "../integration/postgres/update-lab.ts";
 import { runningImage } from "../integration/update/host.ts";
 import { openLab } from "../lab/open-lab.ts";
+import { pollUntil } from "../lab/poll-until.ts";
 
 const HOOK = `--import=${join(import.meta.dirname, "kill-at.ts")}`;
 /** More journal entries than an update has. */
@@ -68,3 +69,45 @@ async function killAt(step: number, { lab, host }: DatabaseHost): Promise<string
   assert.ok(existsSync(log), stdout + stderr);
   return readFileSync(log, "utf8").trim().split("\n").at(-1) ?? "";
 }
+
+/** While it is being copied, and while the candidate is being proved. */
+const ENGINE_SLICE = [14, 20];
+
+test("an engine that restarts in the middle of a PostgreSQL update leads to the same two ends", async () => {
+  await using lab = await openLab();
+  const database = await openDatabaseHost(lab, { rows: 200 });
+  const before = await database.data();
+  const images = {
+    "15": (await pushPostgres(lab, "15")).imageId,
+    "15-old": (await pushPostgres(lab, "15-old")).imageId,
+  };
+  const all = Array.from({ length: 25 }, (_, index) => index + 1);
+  for (const step of isFull ? all : ENGINE_SLICE) {
+    const running = await runningImage(lab, "postgres");
+    const version = running === images["15"] ? "15-old" : "15";
+    await pushPostgres(lab, version);
+    const log = join(lab.dir, `engine-${step}`);
+    const environment = {
+      NODE_OPTIONS: HOOK,
+      PRATIQUE_TEST_KILL_AT: "0",
+      PRATIQUE_TEST_STEPS: log,
+    };
+    const { config } = database.host;
+    const update = lab.pratique(["update", "postgres", "--json"], {
+      ...{ config, environment, timeoutMs: 300_000 },
+    });
+    await pollUntil(`journal entry ${step}`, 120_000, async () =>
+      existsSync(log) && readFileSync(log, "utf8").split("\n").length > step ? true : undefined,
+    );
+    await lab.engine.restart();
+    const { stdout, stderr } = await update;
+    await database.host.pratique("recover");
+    const told = `after an engine restart at ${step}: ${stdout}\n${stderr}`;
+    assert.deepEqual(await database.states(), RUNNING, told);
+    const now = await runningImage(lab, "postgres");
+    assert.ok([running, images[version]].includes(now), told);
+    await database.server.ready();
+    assert.deepEqual(await database.data(), before, told);
+    console.log(`engine restart at ${step}: ${now === running ? "former" : "candidate"}`);
+  }
+});
