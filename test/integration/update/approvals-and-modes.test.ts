@@ -86,6 +86,17 @@ test("who may let a candidate pass, and what the two modes make of it", async (t
       assert.match(said, /still there: CVE-2023-52425, CVE-2024-8176/);
     },
   );
+
+  await t.test("approved findings let every digest of the container pass", async () => {
+    const words = ["queue", "approve", "fresh", "--reason", "not reachable"];
+    const ids = ["--cve", "CVE-2023-52425", "CVE-2024-8176"];
+    assert.equal((await host.pratique(...words, ...ids)).code, 0);
+    const other = await lab.image("fresh:latest", { ...web("three"), packages: HIGH });
+    const report = await host.run("retry");
+    assert.deepEqual(outcomesOf(report), { fresh: "updated" });
+    assert.equal(await runningImage(lab, "fresh"), other.imageId);
+    assert.deepEqual([...publishedQueue(host).keys()], []);
+  });
 });
 
 async function start(lab: Lab, name: string, spec: Parameters<Lab["image"]>[1]): Promise<void> {
