@@ -49,12 +49,6 @@ export function healthyAfter(seconds: number, page: string): ImageSpec {
   return { ...spec, healthcheck };
 }
 
-/** Healthy at first, unhealthy after so many seconds, and keeps running. */
-export function healthyUntil(seconds: number, page: string): ImageSpec {
-  const spec = program(page, `(sleep ${seconds}; touch /tmp/ill) &\n${SERVE}wait $server`);
-  return withHealthcheck(spec, "test ! -e /tmp/ill");
-}
-
 /** Ends at once. */
 export function exitsAtOnce(code = 1): ImageSpec {
   return program("", `echo "cannot start"; exit ${code}`);
