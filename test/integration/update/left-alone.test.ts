@@ -32,7 +32,12 @@ test("a dry run decides as the run does and leaves no container, image, queue en
       await imageOf(lab, "127.0.0.1:5000/good"),
       await imageOf(lab, "127.0.0.1:5000/bad"),
     ];
-    return [images.stdout.split("\n").toSorted(), tags, await containerId(lab, "good"), await containerId(lab, "bad")];
+    return [
+      images.stdout.split("\n").toSorted(),
+      tags,
+      await containerId(lab, "good"),
+      await containerId(lab, "bad"),
+    ];
   }
 });
 
