@@ -3,7 +3,9 @@ import type { RunContext } from "../update/context.ts";
 import type { Failure } from "../update/failure.ts";
 import type { Operation } from "../update/operation.ts";
 import type { ContainerReport } from "../update/outcome.ts";
+import { quietly } from "../update/quietly.ts";
 import type { Steps } from "../update/steps.ts";
+import { givePoliciesBack, startCompanions } from "./companions.ts";
 import { endFailed, goBackPostgres } from "./end-failed.ts";
 import { removeHelpers } from "./helper.ts";
 import { updateOf } from "./postgres-update.ts";
@@ -44,4 +46,20 @@ export async function recoverPostgres(
 function stepOf(detail: unknown): PostgresStep | null {
   if (typeof detail !== "object" || detail === null || !("postgres" in detail)) return null;
   return POSTGRES_STEPS.find((step) => step === detail.postgres) ?? null;
+}
+
+/** Where recovery itself gives up: applications get their chance, the database a person. */
+export async function startCompanionsAgain(
+  { plan }: Operation,
+  context: RunContext,
+): Promise<void> {
+  const companions = plan.postgres?.companions ?? [];
+  await quietly(context, async () => {
+    const problems = [
+      ...(await startCompanions(companions, "dependent", context)),
+      ...(await startCompanions(companions, "sidecar", context)),
+    ];
+    await givePoliciesBack(companions, context);
+    for (const text of problems) context.progress({ kind: "note", text });
+  });
 }

@@ -3,7 +3,7 @@
  * says now (I5, facts/crash-safety section 3). Every step first looks, so recovery can itself be
  * interrupted and run again.
  */
-import { recoverPostgres } from "../postgres/recover-postgres.ts";
+import { recoverPostgres, startCompanionsAgain } from "../postgres/recover-postgres.ts";
 import type { OperationEnd } from "../state/journal.ts";
 import { countRecoveryAttempt, operationSteps, unfinishedOperations } from "../state/journal.ts";
 import { awaitEngine } from "./await-engine.ts";
@@ -56,7 +56,10 @@ async function recoverOne(
     else await tidy(operation, end, steps, context);
     return [];
   }
-  if (attempts > MAX_ATTEMPTS) return giveUp(operation, failure, steps, context);
+  if (attempts > MAX_ATTEMPTS) {
+    if (operation.plan.postgres !== undefined) await startCompanionsAgain(operation, context);
+    return giveUp(operation, failure, steps, context);
+  }
   if (operation.plan.postgres !== undefined) {
     return await recoverPostgres(operation, failure, steps, context);
   }
