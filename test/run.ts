@@ -19,8 +19,8 @@ const LAB_PATTERNS = ["test/*/**/*.test.ts"];
 const FILE_TIMEOUT_MS = 10 * 60_000;
 /** Shorter, so that the report names the test that hangs. */
 const TEST_TIMEOUT_MS = 5 * 60_000;
-/** Labs mostly wait for containers: two of them leave two cores half idle. */
-const FILES_AT_A_TIME = 4;
+/** Labs mostly wait for containers: two at a time leave two cores half idle. */
+const FILES_AT_A_TIME = 3;
 
 async function main(args: readonly string[]): Promise<number> {
   const files = selectFiles(args);
