@@ -16,9 +16,9 @@ import { prepareLab } from "./lab/prepare.ts";
 const CHECKOUT = resolve(import.meta.dirname, "..");
 const UNIT_PATTERNS = ["src/**/*.test.ts", "test/*.test.ts"];
 const LAB_PATTERNS = ["test/*/**/*.test.ts"];
-const FILE_TIMEOUT_MS = 10 * 60_000;
+const FILE_TIMEOUT_MS = 15 * 60_000;
 /** Shorter, so that the report names the test that hangs. */
-const TEST_TIMEOUT_MS = 5 * 60_000;
+const TEST_TIMEOUT_MS = 8 * 60_000;
 /** Labs mostly wait for containers: two at a time leave two cores half idle. */
 const FILES_AT_A_TIME = 3;
 
