@@ -23,24 +23,27 @@ case ${1:-} in
   ;;
 esac
 
+set -- health "$@"
+
+# Finds pratique and becomes it; the same lines in every script of this folder (tested).
 # $PRATIQUE, else the running container of that name, else the program on PATH.
 if [ -n "${PRATIQUE:-}" ]; then
-  if [ -x "$PRATIQUE" ]; then exec "$PRATIQUE" health "$@"; fi
+  if [ -x "$PRATIQUE" ]; then exec "$PRATIQUE" "$@"; fi
   # On a noexec mount nothing is executable, but the launcher is a script.
-  if [ -r "$PRATIQUE" ]; then exec sh "$PRATIQUE" health "$@"; fi
-  echo "health-checks.sh: PRATIQUE is $PRATIQUE, and there is no such program." >&2
+  if [ -r "$PRATIQUE" ]; then exec sh "$PRATIQUE" "$@"; fi
+  echo "${0##*/}: PRATIQUE is $PRATIQUE, and there is no such program." >&2
   exit 4
 fi
 if command -v docker >/dev/null 2>&1; then
   running=$(docker inspect --type container --format '{{.State.Running}}' pratique 2>/dev/null)
   if [ "$running" = true ]; then
-    if [ -t 0 ] && [ -t 1 ]; then exec docker exec -it pratique pratique health "$@"; fi
-    exec docker exec pratique pratique health "$@"
+    if [ -t 0 ] && [ -t 1 ]; then exec docker exec -it pratique pratique "$@"; fi
+    exec docker exec pratique pratique "$@"
   fi
 fi
-if command -v pratique >/dev/null 2>&1; then exec pratique health "$@"; fi
+if command -v pratique >/dev/null 2>&1; then exec pratique "$@"; fi
 
-echo "health-checks.sh: found no pratique. Looked for:" >&2
+echo "${0##*/}: found no pratique. Looked for:" >&2
 echo "  - the program named by \$PRATIQUE (it is not set)" >&2
 if command -v docker >/dev/null 2>&1; then
   echo "  - a running container named pratique (docker knows none)" >&2
