@@ -290,6 +290,17 @@ export const LOCKED = defineError({
   stateLeft: NOTHING_TOUCHED,
 });
 
+// ---------------------------------------------------------------- daemon
+
+export const DAEMON_RUNNING = defineError({
+  code: "DAEMON_RUNNING",
+  exit: EXIT.locked,
+  what: (folder: string, pid: number | null) =>
+    `A daemon serves the state folder ${folder} already${pid === null ? "" : ` (process ${pid})`}.`,
+  next: "End that one first, or give this one a configuration with a state folder of its own.",
+  stateLeft: NOTHING_TOUCHED,
+});
+
 // ---------------------------------------------------------------- deployment
 
 export const CONTAINER_SUPERSEDED = defineError({

@@ -21,6 +21,8 @@ export interface WireOptions {
   /** `schema` for commands that only show something and must start fast. */
   stateCheck: "full" | "schema";
   environment: NodeJS.ProcessEnv;
+  /** How long a run stays to empty the outbox, when not as long as usual. */
+  outboxStayMs?: number;
   /** Told after each journal commit; tests end the process there. */
   onStep?: StepObserver;
 }
@@ -55,6 +57,7 @@ export function wire(options: WireOptions): WiredContext {
     stop,
     vantage,
     audit: openAuditLog(config.state, { secrets }),
+    ...(options.outboxStayMs === undefined ? {} : { outboxStayMs: options.outboxStayMs }),
     close: async () => state.close(),
   };
 }

@@ -232,6 +232,13 @@ export const COMMANDS: readonly CommandSpec[] = [
     ],
   },
   {
+    name: "serve",
+    summary: "the daemon: starts the runs by the schedule, delivers messages",
+    example: "pratique serve --config /etc/pratique/pratique.yaml",
+    exitCodes: [EXIT.done, EXIT.usage, EXIT.environment, EXIT.locked],
+    load: () => import("./commands/serve.ts"),
+  },
+  {
     name: "config",
     summary: "check or print the configuration",
     example: "pratique config check",

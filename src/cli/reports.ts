@@ -2,7 +2,8 @@
 import type { Decision } from "../policy/decision.ts";
 import type { Finding } from "../ports.ts";
 import type { QueueEntry } from "../state/queue.ts";
-import type { Outcome, RunKind } from "../update/outcome.ts";
+import type { NextRun } from "../update/next-run.ts";
+import type { Outcome } from "../update/outcome.ts";
 import type { Phase } from "../update/phases.ts";
 import type { Digest } from "../values/digest.ts";
 
@@ -12,10 +13,14 @@ export interface StatusReport {
   at: string;
   /** Who holds the host lock now. */
   running: { pid: number; command: string; since: string } | "unknown" | null;
+  /** The daemon (`serve`) of this state folder. */
+  daemon: { pid: number; command: string; since: string } | "unknown" | null;
   /** Operations that a crash left unfinished. */
   unfinished: readonly { container: string; phase: Phase; since: string }[];
-  /** From the schedule; null where none is configured. */
-  nextRun: { kind: RunKind; at: string } | null;
+  /** The first that could deploy or look for something; null where none is scheduled. */
+  nextRun: NextRun | null;
+  /** Of every scheduled job, the earliest first. */
+  nextRuns: readonly NextRun[];
   /** Messages that still wait for delivery. */
   undelivered: number;
   containers: readonly ContainerStatus[];

@@ -9,20 +9,28 @@ import { Secret } from "../values/secret.ts";
 import type { WiredContext, WireOptions } from "../wire.ts";
 
 export interface Session {
+  /** The configuration's secrets, for texts that were made without our care. */
+  readonly secrets: ReadonlySet<string>;
   /** Throws CONFIG_UNREADABLE or CONFIG_INVALID with all problems. */
   loadConfig(): Promise<LoadedConfig>;
   /**
    * Opens state and adapters; closed by `close`. `stateCheck: "schema"` suffices for commands that
    * only show something and must start fast.
    */
-  openContext(options?: {
-    progress?: Progress;
-    stop?: AbortSignal;
-    stateCheck?: "full" | "schema";
-  }): Promise<WiredContext>;
+  openContext(options?: ContextOptions): Promise<WiredContext>;
+  /** A maker of contexts that the caller closes: the daemon needs a fresh one for each run. */
+  contextMaker(): Promise<(options: ContextOptions) => WiredContext>;
   /** Only the state, for commands that need no engine. Closed by `close`. */
   openState(): Promise<State>;
   close(): Promise<void>;
+}
+
+export interface ContextOptions {
+  progress?: Progress;
+  stop?: AbortSignal;
+  stateCheck?: "full" | "schema";
+  /** How long a run stays to empty the outbox; the daemon's sender goes on by itself. */
+  outboxStayMs?: number;
 }
 
 export interface SessionOptions {
@@ -44,20 +52,28 @@ export function newSession(options: SessionOptions): Session {
     return loaded;
   }
 
-  return {
-    loadConfig,
-    openContext: async ({ progress, stop, stateCheck } = {}) => {
-      const { config } = await loadConfig();
-      const { wire } = await import("../wire.ts");
-      context = wire({
+  async function contextMaker(): Promise<(options: ContextOptions) => WiredContext> {
+    const { config } = await loadConfig();
+    const { wire } = await import("../wire.ts");
+    return ({ progress, stop, stateCheck, outboxStayMs }) =>
+      wire({
         config,
         progress: progress ?? (() => {}),
         stop: stop ?? new AbortController().signal,
         secrets: [...options.secrets],
         stateCheck: stateCheck ?? "schema",
         environment: options.environment,
+        ...(outboxStayMs === undefined ? {} : { outboxStayMs }),
         ...stepObserver(),
       });
+  }
+
+  return {
+    secrets: options.secrets,
+    loadConfig,
+    contextMaker,
+    openContext: async (given = {}) => {
+      context = (await contextMaker())(given);
       return context;
     },
     openState: async () => {

@@ -25,6 +25,9 @@ export interface Lock {
   release(): void;
 }
 
+/** `lock`: runs, one at a time on a host. `daemon`: there is one daemon for a state folder. */
+export type LockName = "lock" | "daemon";
+
 /** A forgotten handle must not be collected: closing it would free the lock under its holder. */
 const held = new Set<DatabaseSync>();
 
@@ -41,27 +44,29 @@ export async function acquireLock(
     signal?: AbortSignal;
     /** Told once, with the holder's description, when there is something to wait for. */
     onWait?: (holder: string) => void;
+    /** The runs' lock unless told otherwise. */
+    name?: LockName;
   },
 ): Promise<Lock> {
-  const { clock, signal } = options;
+  const { clock, signal, name = "lock" } = options;
   const deadlineMs = clock.monotonicMs() + options.waitMs;
   for (let tries = 0; ; tries += 1) {
     signal?.throwIfAborted();
-    const database = tryLock(folder);
+    const database = tryLock(folder, name);
     if (database !== null) {
       const holder = { pid: process.pid, command: options.command, sinceMs: clock.now() };
-      return hold(folder, database, holder);
+      return hold(holderPath(folder, name), database, holder);
     }
     const leftMs = deadlineMs - clock.monotonicMs();
-    if (leftMs <= 0) throw LOCKED(describe(readHolder(folder)));
-    if (tries === 0) options.onWait?.(describe(readHolder(folder)));
+    if (leftMs <= 0) throw LOCKED(describe(readHolder(folder, name)));
+    if (tries === 0) options.onWait?.(describe(readHolder(folder, name)));
     await clock.sleep(Math.min(POLL_MS, leftMs), signal);
   }
 }
 
 /** Who holds the lock now; null when it is free. Never waits and never takes it. */
-export function lockHolder(folder: string): LockHolder | "unknown" | null {
-  const path = lockPath(folder);
+export function lockHolder(folder: string, name: LockName = "lock"): LockHolder | "unknown" | null {
+  const path = lockPath(folder, name);
   let database: DatabaseSync;
   try {
     database = new DatabaseSync(path, { readOnly: true, timeout: 0 });
@@ -72,7 +77,7 @@ export function lockHolder(folder: string): LockHolder | "unknown" | null {
     database.prepare("SELECT count(*) FROM sqlite_schema").get();
     return null;
   } catch (error) {
-    if (isBusy(error)) return readHolder(folder) ?? "unknown";
+    if (isBusy(error)) return readHolder(folder, name) ?? "unknown";
     throw explainDatabaseError(error, path);
   } finally {
     database.close();
@@ -80,16 +85,16 @@ export function lockHolder(folder: string): LockHolder | "unknown" | null {
 }
 
 /** The lock's file. Never open it by other means: closing any handle frees a POSIX lock. */
-function lockPath(folder: string): string {
-  return join(folder, "lock.db");
+function lockPath(folder: string, name: LockName): string {
+  return join(folder, `${name}.db`);
 }
 
-function holderPath(folder: string): string {
-  return join(folder, "lock.json");
+function holderPath(folder: string, name: LockName): string {
+  return join(folder, `${name}.json`);
 }
 
-function tryLock(folder: string): DatabaseSync | null {
-  const path = lockPath(folder);
+function tryLock(folder: string, name: LockName): DatabaseSync | null {
+  const path = lockPath(folder, name);
   createIfAbsent(folder, path);
   let database: DatabaseSync | null = null;
   try {
@@ -115,10 +120,10 @@ function createIfAbsent(folder: string, path: string): void {
   }
 }
 
-function hold(folder: string, database: DatabaseSync, holder: LockHolder): Lock {
+function hold(description: string, database: DatabaseSync, holder: LockHolder): Lock {
   held.add(database);
   try {
-    writeFileAtomically(holderPath(folder), `${JSON.stringify(holder)}\n`);
+    writeFileAtomically(description, `${JSON.stringify(holder)}\n`);
   } catch {
     // A full disk takes only the description: the lock itself needs no space.
   }
@@ -126,15 +131,15 @@ function hold(folder: string, database: DatabaseSync, holder: LockHolder): Lock 
     holder,
     release() {
       if (!held.delete(database)) return;
-      rmSync(holderPath(folder), { force: true });
+      rmSync(description, { force: true });
       database.close();
     },
   };
 }
 
-function readHolder(folder: string): LockHolder | null {
+function readHolder(folder: string, name: LockName): LockHolder | null {
   try {
-    const value: unknown = JSON.parse(readFileSync(holderPath(folder), "utf8"));
+    const value: unknown = JSON.parse(readFileSync(holderPath(folder, name), "utf8"));
     if (typeof value !== "object" || value === null) return null;
     const { pid, command, sinceMs } = value as Partial<Record<keyof LockHolder, unknown>>;
     if (typeof pid !== "number" || typeof command !== "string" || typeof sinceMs !== "number") {

@@ -19,4 +19,6 @@ export interface RunContext {
    * is finished or rolled back first.
    */
   stop: AbortSignal;
+  /** How long a run stays to empty the outbox where somebody else goes on with it. */
+  outboxStayMs?: number;
 }

@@ -1,55 +1,60 @@
 import type { ScheduleConfig } from "../config/config.ts";
+import type { Job } from "../policy/jobs.ts";
 import { readMeta, writeMeta } from "../state/meta.ts";
 import { isUnwritable, type State } from "../state/state.ts";
-import type { RunKind } from "./outcome.ts";
 
 export interface NextRun {
-  kind: RunKind;
+  kind: Job;
   at: string;
 }
 
 /** What was worked out, for which schedule, when. */
-interface Kept extends NextRun {
+interface Kept {
+  runs: NextRun[];
   schedule: string;
   asOfMs: number;
 }
 
-const META_KEY = "next-run";
+const META_KEY = "next-runs";
 
 /**
- * The next scheduled run that could deploy or check something; null where none is configured. It is
- * remembered until it is over: time zones cost a start 15 ms, and `status` must answer at once.
+ * When each scheduled job is due next, the earliest first. It is remembered until one of them is
+ * over: time zones cost a start 15 ms, and `status` must answer at once.
  */
-export async function nextRun(
+export async function nextRuns(
   schedule: ScheduleConfig,
   state: State,
   nowMs: number,
-): Promise<NextRun | null> {
-  const entries = (["weekly", "retry", "check"] as const).flatMap((kind) => {
-    const pattern = schedule[kind];
-    return pattern === null ? [] : [{ kind, pattern }];
-  });
-  if (entries.length === 0) return null;
-  const key = JSON.stringify([schedule.timezone, entries]);
+): Promise<NextRun[]> {
+  const { weekly, retry, check, backup, drill } = schedule;
+  const patterns = [weekly, retry, check, backup, drill];
+  if (patterns.every((pattern) => pattern === null)) return [];
+  const key = JSON.stringify([schedule.timezone, ...patterns]);
   const kept = readKept(state, key, nowMs);
   if (kept !== null) return kept;
-  const { Cron } = await import("croner");
-  const times = entries.flatMap(({ kind, pattern }) => {
-    const next = new Cron(pattern, { timezone: schedule.timezone }).nextRun(new Date(nowMs));
-    return next === null ? [] : [{ kind, at: next.toISOString() }];
-  });
-  const next = times.toSorted((left, right) => left.at.localeCompare(right.at))[0] ?? null;
-  if (next !== null) keep(state, { ...next, schedule: key, asOfMs: nowMs });
-  return next;
+  const { timetable } = await import("../daemon/timetable.ts");
+  const runs = timetable(schedule)
+    .flatMap(({ job, next }) => {
+      const atMs = next(nowMs);
+      return atMs === null ? [] : [{ kind: job, at: new Date(atMs).toISOString() }];
+    })
+    .toSorted((left, right) => left.at.localeCompare(right.at));
+  if (runs.length > 0) keep(state, { runs, schedule: key, asOfMs: nowMs });
+  return runs;
 }
 
-/** Only while it lies ahead, and only for the same schedule; a clock set back asks anew. */
-function readKept(state: State, schedule: string, nowMs: number): NextRun | null {
+/** The first of them that could deploy or look for something; null where there is none. */
+export function firstRun(runs: readonly NextRun[]): NextRun | null {
+  return runs.find(({ kind }) => ["weekly", "retry", "check"].includes(kind)) ?? null;
+}
+
+/** Only while all lie ahead, and only for the same schedule; a clock set back asks anew. */
+function readKept(state: State, schedule: string, nowMs: number): NextRun[] | null {
   const text = readMeta(state, META_KEY);
   if (text === null) return null;
   const kept: Kept = JSON.parse(text);
-  const isCurrent = kept.asOfMs <= nowMs && nowMs < Date.parse(kept.at);
-  return kept.schedule === schedule && isCurrent ? { kind: kept.kind, at: kept.at } : null;
+  const isAhead = kept.runs.every(({ at }) => nowMs < Date.parse(at));
+  return kept.schedule === schedule && kept.asOfMs <= nowMs && isAhead ? kept.runs : null;
 }
 
 function keep(state: State, kept: Kept): void {

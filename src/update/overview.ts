@@ -2,20 +2,20 @@ import type { ContainerStatus, StatusReport } from "../cli/reports.ts";
 import { countBackups } from "../state/backups.ts";
 import { type KnownCandidate, listCandidates } from "../state/candidates.ts";
 import { operationSteps, unfinishedOperations } from "../state/journal.ts";
-import { lockHolder } from "../state/lock.ts";
+import { type LockHolder, lockHolder } from "../state/lock.ts";
 import { pendingCount } from "../state/outbox.ts";
 import { listQueue } from "../state/queue.ts";
 import { lastUpdates } from "../state/updates.ts";
 import type { RunContext } from "./context.ts";
 import { type Glance, takeGlance } from "./inventory.ts";
-import { nextRun } from "./next-run.ts";
+import { firstRun, nextRuns } from "./next-run.ts";
 
 /** `pratique status`: what runs now, what the last run knew, what waits. Changes nothing. */
 export async function overview(context: RunContext): Promise<StatusReport> {
   const { config, state, ports } = context;
-  const [items, next] = await Promise.all([
+  const [items, runs] = await Promise.all([
     takeGlance(context),
-    nextRun(config.schedule, state, ports.clock.now()),
+    nextRuns(config.schedule, state, ports.clock.now()),
   ]);
   const holder = lockHolder(config.state);
   const unfinished = unfinishedOperations(state).flatMap(({ id, containers, openedAtMs }) => {
@@ -26,15 +26,19 @@ export async function overview(context: RunContext): Promise<StatusReport> {
     schema: 1,
     host: config.host,
     at: iso(ports.clock.now()),
-    running:
-      holder === null || holder === "unknown"
-        ? holder
-        : { pid: holder.pid, command: holder.command, since: iso(holder.sinceMs) },
+    running: described(holder),
+    daemon: described(lockHolder(config.state, "daemon")),
     unfinished,
-    nextRun: next,
+    nextRun: firstRun(runs),
+    nextRuns: runs,
     undelivered: pendingCount(state),
     containers: describeAll(items, context),
   };
+}
+
+function described(holder: LockHolder | "unknown" | null): StatusReport["running"] {
+  if (holder === null || holder === "unknown") return holder;
+  return { pid: holder.pid, command: holder.command, since: iso(holder.sinceMs) };
 }
 
 function describeAll(items: readonly Glance[], { state }: RunContext): ContainerStatus[] {

@@ -67,7 +67,7 @@ export async function asRun(
     await quietly(context, async () => void removeOldState(state, config.retention));
     // Waiting for ntfy keeps nobody else from running.
     lock.release();
-    await sendOutbox(context, STAY_MS);
+    await sendOutbox(context, context.outboxStayMs ?? STAY_MS);
     return report;
   } finally {
     lock.release();

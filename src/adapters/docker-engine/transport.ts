@@ -58,6 +58,8 @@ export interface Transport {
 const MAX_ANSWER_BYTES = 128 * 1024 * 1024;
 /** Parallel reads; the rest wait for a free connection. */
 const MAX_CONNECTIONS = 8;
+/** The engine never closes an idle connection; the daemon must not gather them. */
+const IDLE_MS = 10_000;
 
 interface Client {
   http: typeof import("node:http");
@@ -191,7 +193,7 @@ async function prepareClient(options: TransportOptions): Promise<Client> {
   }
   // Not by import: that reads every export, and the one of WebSocket loads all of undici (30 ms).
   const http = process.getBuiltinModule("node:http");
-  const agent = new http.Agent({ keepAlive: true, maxSockets: MAX_CONNECTIONS });
+  const agent = new http.Agent({ keepAlive: true, maxSockets: MAX_CONNECTIONS, timeout: IDLE_MS });
   agent.createConnection = connect;
   return { http, agent, connect };
 }

@@ -43,8 +43,13 @@ export interface HttpClient {
 }
 
 const MAX_REDIRECTS = 3;
-/** Sockets are counted for each host. */
-const AGENT_OPTIONS = { keepAlive: true, maxSockets: 16, scheduling: "lifo" } as const;
+/** Sockets are counted for each host; idle ones go, because the daemon must not gather them. */
+const AGENT_OPTIONS = {
+  keepAlive: true,
+  maxSockets: 16,
+  scheduling: "lifo",
+  timeout: 10_000,
+} as const;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
 /** Keeps connections alive; idle ones do not keep the process running. */

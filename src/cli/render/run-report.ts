@@ -141,7 +141,8 @@ const ORDER: readonly Outcome["kind"][] = [
   "skipped",
 ];
 
-function summaryLine(report: RunReport): string {
+/** The counts of a run, in one line. */
+export function summaryLine(report: RunReport): string {
   const counts = ORDER.map((kind) => ({
     kind,
     count: report.containers.filter(({ outcome }) => outcome.kind === kind).length,

@@ -55,6 +55,8 @@ function lines(containers: ContainerStatus[], options: { width?: number; colour?
     running: null,
     unfinished: [],
     nextRun: null,
+    nextRuns: [],
+    daemon: null,
     undelivered: 0,
     containers,
   };

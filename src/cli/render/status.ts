@@ -129,6 +129,22 @@ function skippedLines(containers: readonly ContainerStatus[]): string[] {
   ];
 }
 
+/** What comes when, and who starts it. */
+function scheduleLines({ nextRuns, daemon }: StatusReport, nowMs: number): string[] {
+  const lines = nextRuns.map(({ kind, at }, index) => {
+    const atMs = Date.parse(at);
+    const head = index === 0 ? "Next run: " : "          ";
+    return `${head}${kind} at ${localTime(atMs)} (${relativeTime(atMs, nowMs)}).`;
+  });
+  if (daemon === "unknown") return [...lines, "The daemon is running."];
+  if (daemon !== null) {
+    const ago = relativeTime(Date.parse(daemon.since), nowMs);
+    return [...lines, `The daemon is running (process ${daemon.pid}, since ${ago}).`];
+  }
+  if (lines.length === 0) return [];
+  return [...lines, "No daemon is running: they come by host cron, or when `pratique serve` runs."];
+}
+
 function circumstances(report: StatusReport, nowMs: number, quiet: boolean): string[] {
   const lines: string[] = [];
   if (report.running === "unknown") lines.push("A run holds the lock.");
@@ -149,11 +165,6 @@ function circumstances(report: StatusReport, nowMs: number, quiet: boolean): str
     const is = report.undelivered === 1 ? "waits" : "wait";
     lines.push(`${counted(report.undelivered, "message")} ${is} for delivery.`);
   }
-  if (report.nextRun !== null && !quiet) {
-    const atMs = Date.parse(report.nextRun.at);
-    lines.push(
-      `Next run: ${report.nextRun.kind} at ${localTime(atMs)} (${relativeTime(atMs, nowMs)}).`,
-    );
-  }
+  if (!quiet) lines.push(...scheduleLines(report, nowMs));
   return lines.length === 0 ? [] : ["", ...lines];
 }
