@@ -14,7 +14,17 @@ const rows: Array<[string, string, string | null]> = [
   ["GET", "/info", "INFO=1"],
   ["GET", "/_ping", "PING=1"],
   ["GET", "/events", "EVENTS=1"],
+  ["GET", "/version", "VERSION=1"],
+  ["GET", "/system/df", "SYSTEM=1"],
+  ["GET", "/distribution/nginx/json", "DISTRIBUTION=1"],
+  ["HEAD", "/_ping", "PING=1"],
+  ["POST", "/images/create", "IMAGES=1 and POST=1"],
+  ["POST", "/auth", "AUTH=1 and POST=1"],
+  ["POST", "/v1.45/containers/create", "CONTAINERS=1 and POST=1"],
+  ["GET", "/containers/exec/json", "CONTAINERS=1"],
   ["GET", "/unheard-of", null],
+  ["GET", "/constructor", null],
+  ["GET", "/", null],
 ];
 
 for (const [method, path, expected] of rows) {
