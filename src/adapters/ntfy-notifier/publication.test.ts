@@ -54,13 +54,22 @@ test("opens only web addresses", () => {
   }
 });
 
+/** What a phone does not show, or what turns the text around it. */
+const HIDDEN = /[\p{Cc}\p{Bidi_Control}\p{Zl}\p{Zp}]/u;
+
+test("a name cannot look like another one by turning the direction of writing", () => {
+  const title = "[amy] container update: ten\u202exob\u2066";
+  assert.equal(toPublication({ ...message, title }, "t").title, "[amy] container update: tenxob");
+});
+
 test("never makes a body that ntfy would turn into an attachment or refuse", () => {
   fc.assert(
     fc.property(fc.string({ unit: "binary", maxLength: 3000 }), fc.nat(300), (text, repeat) => {
       const body = text.repeat(repeat % 5);
       const sent = toPublication({ ...message, title: body, body, tags: [body, body] }, "t");
       assert.ok(Buffer.byteLength(sent.message) <= 3_500);
-      assert.doesNotMatch(sent.title, /[\r\n]/);
+      for (const text of [sent.title, ...sent.tags]) assert.doesNotMatch(text, HIDDEN);
+      assert.doesNotMatch(sent.message.replaceAll(/[\n\t]/g, ""), HIDDEN);
       assert.ok(sent.message.isWellFormed());
       assert.ok(Buffer.byteLength(JSON.stringify(sent)) < 8 * 1024);
     }),

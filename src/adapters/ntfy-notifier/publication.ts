@@ -54,10 +54,14 @@ function oneLine(text: string): string {
   return printable(text).replace(/\s+/g, " ").trim();
 }
 
-/** Without control characters but line breaks and tabs; a lone surrogate becomes U+FFFD. */
+/**
+ * Without control characters but line breaks and tabs, and without those that turn the direction
+ * of writing: a name must not look like another one. A lone surrogate becomes U+FFFD.
+ */
 function printable(text: string): string {
   return text
     .toWellFormed()
     .replace(/\r\n?/g, "\n")
-    .replace(/(?![\n\t])\p{Cc}/gu, "");
+    .replace(/(?![\n\t])\p{Cc}/gu, "")
+    .replace(/[\p{Bidi_Control}\p{Zl}\p{Zp}]/gu, "");
 }
