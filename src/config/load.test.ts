@@ -54,14 +54,21 @@ test("a file with only a host has every default", () => {
   assert.deepEqual(config.health, { timeoutMs: 120_000, stableMs: 10_000 });
   assert.equal(config.schedule.timezone, "UTC");
   assert.equal(config.notify.ntfy, null);
-  assert.deepEqual(config.services, {});
+  assert.deepEqual(Object.keys(config.services), []);
 });
 
 test("a section or key that is left empty has its default", () => {
   const config = configOf("host: amy\nservices:\ngate:\n  high:\nschedule:\n  never:\n");
   assert.equal(config.gate.high, "block");
   assert.deepEqual(config.schedule.never, []);
-  assert.deepEqual(config.services, {});
+  assert.deepEqual(Object.keys(config.services), []);
+});
+
+test("a container has no settings because of a name that every object has", () => {
+  const { services } = configOf("host: amy\nservices:\n  web: {}\n");
+  for (const name of ["constructor", "toString", "hasOwnProperty", "__proto__"]) {
+    assert.equal(services[name], undefined, name);
+  }
 });
 
 test("all problems are reported at once, each with its line, column and path", () => {

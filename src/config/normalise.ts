@@ -55,7 +55,7 @@ export function normalise(parsed: ParsedConfig, context: NormaliseContext): Conf
     deploy: parsed.deploy,
     health: { timeoutMs: parsed.health.timeout, stableMs: parsed.health.stable },
     critical: context.critical,
-    services: Object.fromEntries(
+    services: byName(
       Object.entries(parsed.services).map(([name, entry]) => [name, normaliseService(name, entry)]),
     ),
     retention: { logsMs: retention.logs, reportsMs: retention.reports },
@@ -142,4 +142,9 @@ function normaliseHttp(probe: {
 /** One command line, or a list of them. */
 function asCommands(exec: string[] | string[][]): string[][] {
   return exec.every((part) => typeof part === "string") ? (exec.length > 0 ? [exec] : []) : exec;
+}
+
+/** Without a prototype: a container may be called `constructor`, which every other object has. */
+function byName<Value>(entries: readonly [string, Value][]): Record<string, Value> {
+  return Object.assign(Object.create(null), Object.fromEntries(entries));
 }
