@@ -1,6 +1,6 @@
 // Invariants: an old file is imported once, before anything is published over it; what was not
 // understood is kept beside it and said.
-import { constants, copyFileSync, readFileSync, statSync } from "node:fs";
+import { chmodSync, constants, copyFileSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { readMeta, writeMeta } from "./meta.ts";
 import { publishAfterCommit, putInQueue, queueEntry, queueFilePath } from "./queue.ts";
@@ -57,10 +57,14 @@ function readFormerFile(state: State): string | null {
   }
 }
 
-/** A copy kept from an earlier import is the older original: it is never replaced. */
+/**
+ * A copy kept from an earlier import is the older original: it is never replaced. A copy has the
+ * mode of its original, and that was anybody's to choose.
+ */
 function keepOriginal(path: string, kept: string): void {
   try {
     copyFileSync(path, kept, constants.COPYFILE_EXCL);
+    chmodSync(kept, 0o600);
   } catch (error) {
     if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
   }

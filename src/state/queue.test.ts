@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import fc from "fast-check";
 import { digest, HOUR_MS, temporaryFolder, temporaryState } from "../../test/temporary-state.ts";
 import { openState } from "./open-state.ts";
 import {
@@ -292,4 +293,30 @@ test("an old queue is imported at the first start and never again", () => {
   assert.deepEqual(listQueue(second), []);
   second.close();
   assert.equal(readFileSync(join(folder.path, "retry-queue.imported.json"), "utf8"), '["web"]');
+});
+
+/** Names that are paths, options or every object's own; texts of wrong types and any depth. */
+const hostileEntry = fc.oneof(
+  { depthSize: "small" },
+  fc.jsonValue({ maxDepth: 3 }),
+  fc.record({
+    container: fc.oneof(fc.string(), fc.constantFrom("../x", "-v", "a\u001b[2J", "ok")),
+  }),
+  fc.constantFrom("__proto__", "constructor", "a/b", "..", "a\nb", "web"),
+);
+const hostileQueue = fc.oneof(
+  fc.array(hostileEntry, { maxLength: 5 }),
+  fc.dictionary(fc.constantFrom("entries", "queue", "__proto__", "constructor", "x"), hostileEntry),
+);
+
+test("whatever an old queue says, only names that a container can have are imported", () => {
+  fc.assert(
+    fc.property(hostileQueue, (content) => {
+      const { names } = importing(JSON.stringify(content));
+      for (const name of names) assert.match(name, /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}( |$)/);
+    }),
+    { numRuns: 30 },
+  );
+  const deep = `${"[".repeat(100_000)}${"]".repeat(100_000)}`;
+  assert.deepEqual(importing(`[${deep},"web"]`).names, ["web"]);
 });
