@@ -6,9 +6,16 @@ export function backupTag(container: string, slot: number): [repository: string,
   return [`localhost/backup/${repositoryName(container)}`, `backup-${slot}`];
 }
 
+const CANDIDATES = "localhost/candidate/";
+
 /** Repository and tag that keep a pulled candidate from being pruned. */
 export function candidateTag(container: string): [repository: string, tag: string] {
-  return [`localhost/candidate/${repositoryName(container)}`, "latest"];
+  return [`${CANDIDATES}${repositoryName(container)}`, "latest"];
+}
+
+/** Whether a tag keeps a candidate of any container. */
+export function isCandidateTag(tag: string): boolean {
+  return tag.startsWith(CANDIDATES);
 }
 
 /**

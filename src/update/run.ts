@@ -10,6 +10,7 @@ import { quietly } from "./quietly.ts";
 import { tellSummary } from "./record.ts";
 import { recoverUnfinished } from "./recover.ts";
 import { STAY_MS, sendOutbox } from "./send-outbox.ts";
+import { sweepCandidates } from "./sweep-candidates.ts";
 
 /** What a run's work came to. */
 export interface RunResult {
@@ -46,9 +47,10 @@ export async function asRun(
     // On a full disk only a recovery is worth the state's reserve.
     const need = { isEssential: unfinishedOperations(state).length > 0 };
     const runId = beginRun(state, { kind, host: config.host, dryRun }, need);
-    closeInterruptedRuns(state, runId, "the process ended before the run did", need);
+    const cutOff = closeInterruptedRuns(state, runId, "the process ended before the run did", need);
     context.audit.write({ event: "run", run: runId, kind, outcome: "begins" });
     const recovered = await recoverUnfinished(context);
+    if (cutOff.length > 0) await quietly(context, () => sweepCandidates(context));
     const result = await untilStopped(() => work(runId), stop);
     const containers = [...recovered, ...result.containers];
     const report: RunReport = {
