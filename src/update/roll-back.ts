@@ -1,4 +1,10 @@
-import { CONTAINER_SUPERSEDED, ENGINE_TIMEOUT, ENGINE_UNREACHABLE } from "../errors.ts";
+import {
+  CONTAINER_SUPERSEDED,
+  ENGINE_TIMEOUT,
+  ENGINE_UNREACHABLE,
+  IMAGE_GONE,
+  RECREATION_REFUSED,
+} from "../errors.ts";
 import type { Verification } from "../services/await-healthy.ts";
 import { oneLine, redactorFor } from "../services/evidence.ts";
 import { awaitEngine } from "./await-engine.ts";
@@ -18,6 +24,14 @@ const LOG_LINES = 20;
 /** A restart of the engine takes seconds; a package upgrade some minutes. */
 const ENGINE_PATIENCE_MS = 5 * 60_000;
 const AWAY: ReadonlySet<string | null> = new Set([ENGINE_UNREACHABLE.code, ENGINE_TIMEOUT.code]);
+/** What another attempt would only say again. */
+const FINAL: ReadonlySet<string | null> = new Set([
+  CONTAINER_SUPERSEDED.code,
+  IMAGE_GONE.code,
+  RECREATION_REFUSED.code,
+]);
+const ATTEMPTS = 3;
+const PAUSE_MS = 1000;
 
 /** How a roll back ended, with the candidates' last log lines by container. */
 export interface RollBackResult {
@@ -52,9 +66,9 @@ export async function rollBack(operation: Operation, context: RunContext): Promi
       continue;
     }
     operation.step("roll-back", member);
-    const result = await attempt("roll-back", member, async () => {
+    const result = await persistently(member, context, async () => {
       const log = await putBack(member, operation, context);
-      logs.set(member.container, readable(log, member));
+      if (log.length > 0) logs.set(member.container, readable(log, member));
       const proof = await proveFormer(member, operation, context);
       if (proof.verdict === "healthy") {
         await quietly(context, () => undoBackup(member, context));
@@ -63,7 +77,7 @@ export async function rollBack(operation: Operation, context: RunContext): Promi
       evidence.push(...proof.evidence);
       problems.push(`${member.container}: ${proof.why}`);
     });
-    if (!isFailure(result)) continue;
+    if (result === undefined) continue;
     isEngineAwayNow ||= AWAY.has(result.code);
     if (result.code === CONTAINER_SUPERSEDED.code) superseded.add(member.container);
     else problems.push(`${member.container}: ${result.why}`);
@@ -71,6 +85,27 @@ export async function rollBack(operation: Operation, context: RunContext): Promi
   const end = isEngineAwayNow ? "engine-away" : "failed";
   const kind = problems.length === 0 ? "rolled-back" : end;
   return { kind, why: problems.join("; "), evidence, logs, superseded };
+}
+
+/**
+ * One call that fails is no reason to leave a service down and call for a person: putting back can
+ * be entered again at any point.
+ */
+async function persistently(
+  member: MemberPlan,
+  context: RunContext,
+  work: () => Promise<void>,
+): Promise<Failure | undefined> {
+  for (let tries = 1; ; tries += 1) {
+    const result = await attempt("roll-back", member, work);
+    if (!isFailure(result)) return undefined;
+    if (tries >= ATTEMPTS || FINAL.has(result.code)) return result;
+    context.progress({ kind: "note", text: `${result.why}; trying again` });
+    await context.ports.clock.sleep(PAUSE_MS * tries);
+    if (AWAY.has(result.code)) {
+      await quietly(context, () => awaitEngine(context.ports, ENGINE_PATIENCE_MS));
+    }
+  }
 }
 
 /** The outcome of every member after a roll back. */
