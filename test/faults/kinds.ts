@@ -1,0 +1,209 @@
+/** What can go wrong at one point of an update, and how the test brings it about. */
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { CallFault, EngineCall } from "./engine-proxy.ts";
+import { killAlone, killTree } from "./processes.ts";
+import { type Ran, type RunOptions, runPratique, type Stage } from "./stage.ts";
+
+export const updateOf = ({ target }: Stage) => ["update", target, "--json"];
+export const RECOVER = ["recover", "--json"];
+/** A recovery that is interrupted so often gives up; pratique's own limit is 5. */
+const MOST_RECOVERIES = 8;
+
+/** What happened at point n; `where` is null when there is no such point any more. */
+export interface Injected {
+  where: string | null;
+  /** The update itself. */
+  update: Ran;
+  /** Anything that is wrong already. */
+  problems: string[];
+}
+
+export interface Kind {
+  name: string;
+  /** What stands above its column of the table. */
+  title: string;
+  /** What counts as a point. */
+  points: "journal entries" | "calls" | "changing calls" | "calls of the recovery";
+  /** Only every so many of them. */
+  stride?: number;
+  /** Where a person being asked to look is a right end too. */
+  mayGiveUp?: boolean;
+  inject(stage: Stage, n: number, clean: Clean): Promise<Injected>;
+}
+
+/** An update that nothing disturbs. */
+export interface Clean {
+  journal: string[];
+  calls: number;
+}
+
+const every = () => true;
+const changing = ({ isChange }: EngineCall) => isChange;
+
+export const KINDS: readonly Kind[] = [
+  {
+    name: "journal",
+    title: "kill after a journal entry",
+    points: "journal entries",
+    async inject(stage, n) {
+      const update = await runPratique(stage, updateOf(stage), { killAtJournal: n });
+      const isKilled = update.code === 137;
+      return { where: isKilled ? `journal: ${update.journal.at(-1)}` : null, update, problems: [] };
+    },
+  },
+  ofCall("kill-before", "kill, call not sent", "calls", every, (pid) => ({
+    kind: "before",
+    act: () => killTree(pid()),
+  })),
+  // After a read, all is as before the next call.
+  ofCall("kill-after", "kill, call done", "changing calls", changing, (pid) => ({
+    kind: "after",
+    act: () => killAlone(pid()),
+  })),
+  ofCall("error", "error 500", "calls", every, () => ({ kind: "error", act: () => {} })),
+  ofCall("reset", "reset, call done", "calls", every, () => ({ kind: "after", act: () => {} })),
+  ofCall("hang", "no answer", "calls", every, () => ({ kind: "hang", act: () => {} }), {
+    hasShortTimeouts: true,
+  }),
+  {
+    name: "engine",
+    title: "engine killed and started",
+    points: "changing calls",
+    async inject(stage, n) {
+      const { engine } = stage.lab;
+      let back: Promise<void> = Promise.resolve();
+      const restart = () => {
+        back = engine.kill().then(() => engine.start());
+      };
+      const injected = await atCall(stage, n, changing, () => ({ kind: "before", act: restart }));
+      await back;
+      return injected;
+    },
+  },
+  duringRecovery("again-deploy", "second kill, first in deploy", atFirstRename),
+  duringRecovery("again-verify", "second kill, first in verify", atEntry(/ verify /)),
+  duringRecovery("again-end", "second kill, first at the end", atEntry(/ (commit|roll-back) /)),
+  {
+    name: "always",
+    title: "kill in every recovery",
+    points: "calls of the recovery",
+    stride: 5,
+    mayGiveUp: true,
+    async inject(stage, n, clean) {
+      const update = await atEntry(/ verify /)(stage, clean);
+      let where: string | null = null;
+      for (let attempt = 1; attempt <= MOST_RECOVERIES; attempt += 1) {
+        const killed = await killedRecovery(stage, n);
+        if (killed === null) return { where, update, problems: [] };
+        where = killed;
+      }
+      return { where, update, problems: [`${MOST_RECOVERIES} recoveries did not end it`] };
+    },
+  },
+];
+
+function ofCall(
+  name: string,
+  title: string,
+  points: Kind["points"],
+  counts: (call: EngineCall) => boolean,
+  fault: (pid: () => number) => CallFault,
+  options: RunOptions = {},
+): Kind {
+  return {
+    ...{ name, title, points },
+    inject: (stage, n) => atCall(stage, n, counts, fault, options),
+  };
+}
+
+/** Runs an update with a fault at the n-th call that counts. */
+async function atCall(
+  stage: Stage,
+  n: number,
+  counts: (call: EngineCall) => boolean,
+  fault: (pid: () => number) => CallFault,
+  options: RunOptions = {},
+): Promise<Injected> {
+  const spoilt = spoil(stage, n, counts, fault);
+  const update = await runPratique(stage, updateOf(stage), { ...options, onStart: spoilt.onStart });
+  stage.proxy.watch(null);
+  return { where: spoilt.where(), update, problems: [] };
+}
+
+function spoil(
+  stage: Stage,
+  n: number,
+  counts: (call: EngineCall) => boolean,
+  fault: (pid: () => number) => CallFault,
+) {
+  let pid = 0;
+  let where: string | null = null;
+  const { kind, act } = fault(() => pid);
+  stage.proxy.watch({
+    ...{ at: n, counts },
+    fault: {
+      kind,
+      act(call) {
+        const entry = lastJournalEntry(stage);
+        where = `call ${call.number} ${call.name}${call.isCompose ? " (compose)" : ""}, after ${entry}`;
+        act(call);
+      },
+    },
+  });
+  return {
+    onStart: (started: number) => {
+      pid = started;
+    },
+    where: () => where,
+  };
+}
+
+/** Where in the procedure it is: `deploy web`. */
+function lastJournalEntry({ lab }: Stage): string {
+  const file = join(lab.dir, "journal");
+  if (!existsSync(file)) return "nothing";
+  const last = readFileSync(file, "utf8").trim().split("\n").at(-1) ?? "";
+  return last.replace(/^\d+ /, "");
+}
+
+type FirstKill = (stage: Stage, clean: Clean) => Promise<Ran>;
+
+/** Killed in the middle of the replacement: by engine and by compose, containers are renamed. */
+async function atFirstRename(stage: Stage): Promise<Ran> {
+  const isRename = ({ name }: EngineCall) => name.endsWith("/rename");
+  const { update } = await atCall(stage, 1, isRename, (pid) => ({
+    kind: "after",
+    act: () => killAlone(pid()),
+  }));
+  return update;
+}
+
+/** Killed right after the first journal entry of this kind. */
+function atEntry(entry: RegExp): FirstKill {
+  return async (stage, { journal }) => {
+    const killAtJournal = 1 + journal.findIndex((each) => entry.test(`${each} `));
+    return await runPratique(stage, updateOf(stage), { killAtJournal });
+  };
+}
+
+/** An update is killed; then its recovery, before its n-th call. */
+function duringRecovery(name: string, title: string, kill: FirstKill): Kind {
+  return {
+    ...{ name, title, points: "calls of the recovery" },
+    async inject(stage, n, clean) {
+      const update = await kill(stage, clean);
+      const where = await killedRecovery(stage, n);
+      const problems = update.code === 137 ? [] : [`the update was not killed: ${update.output}`];
+      return { where, update, problems };
+    },
+  };
+}
+
+/** Where a recovery was killed; null when it has fewer calls. */
+async function killedRecovery(stage: Stage, n: number): Promise<string | null> {
+  const spoilt = spoil(stage, n, every, (pid) => ({ kind: "before", act: () => killTree(pid()) }));
+  await runPratique(stage, RECOVER, { onStart: spoilt.onStart });
+  stage.proxy.watch(null);
+  return spoilt.where();
+}

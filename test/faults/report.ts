@@ -1,0 +1,88 @@
+/** The table of an enumeration: kinds by scenarios, points that converged of points injected. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Point } from "./enumerate.ts";
+
+const PAGE = join(import.meta.dirname, "..", "..", "docs", "faults.md");
+const BEGIN = "<!-- figures: npm run faults -- --write -->";
+const END = "<!-- end of figures -->";
+
+/** What was done of one kind in one scenario. */
+export interface JobResult {
+  scenario: string;
+  scenarioTitle: string;
+  kind: string;
+  kindTitle: string;
+  /** What was counted: `calls`. */
+  unit: string;
+  /** Every so many of them. */
+  step: number;
+  points: Pick<Point, "n" | "where" | "problems">[];
+  /** The worker ended before it was through. */
+  crash: string | null;
+  date: string;
+}
+
+/** Points injected, and how many did not converge. */
+export function countPoints({ points, crash }: JobResult): { all: number; bad: number } {
+  const bad = points.filter(({ problems }) => problems.length > 0).length;
+  return { all: points.length, bad: bad + (crash === null ? 0 : 1) };
+}
+
+export function tableOf(results: readonly JobResult[]): string {
+  const scenarios = [...new Map(results.map((each) => [each.scenario, each.scenarioTitle]))];
+  const kinds = [...new Map(results.map((each) => [each.kindTitle, each]))];
+  const rows = kinds.map(([title, { unit }]) => {
+    const cells = scenarios.map(([scenario]) =>
+      cellOf(results.find((each) => each.scenario === scenario && each.kindTitle === title)),
+    );
+    return [title, unit, ...cells];
+  });
+  const head = ["fault", "at every one of its", ...scenarios.map(([, title]) => title)];
+  return [head, head.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n");
+}
+
+/** `63 of 63`; `20 of 21, every 3rd` where not every point was taken. */
+function cellOf(result: JobResult | undefined): string {
+  if (result === undefined) return "–";
+  const { all, bad } = countPoints(result);
+  const part = result.step > 1 ? ` (1 in ${result.step})` : "";
+  return `${all - bad} of ${all}${part}`;
+}
+
+/** One paragraph for each point that did not converge, with the command that repeats it. */
+export function failuresOf(results: readonly JobResult[]): string[] {
+  return results.flatMap(({ scenario, kind, points, crash }) => [
+    ...points
+      .filter(({ problems }) => problems.length > 0)
+      .map(
+        ({ n, where, problems }) =>
+          `${scenario} ${kind} ${n} (${where}):\n  ${problems.join("\n  ")}\n` +
+          `  again: npm run faults -- --scenario ${scenario} --kind ${kind} --from ${n} --to ${n}`,
+      ),
+    ...(crash === null ? [] : [`${scenario} ${kind}: the worker ended: ${crash}`]),
+  ]);
+}
+
+/** Puts the figures into docs/faults.md, between its two marks. */
+export function writePage(results: readonly JobResult[], engine: string, commit: string): void {
+  const page = readFileSync(PAGE, "utf8");
+  const [before, rest] = page.split(BEGIN);
+  const after = rest?.split(END)[1];
+  if (before === undefined || after === undefined) throw new Error(`${PAGE} has lost its marks`);
+  writeFileSync(PAGE, `${before}${BEGIN}\n${figuresOf(results, engine, commit)}\n${END}${after}`);
+}
+
+function figuresOf(results: readonly JobResult[], engine: string, commit: string): string {
+  const counts = results.map(countPoints);
+  const all = counts.reduce((sum, each) => sum + each.all, 0);
+  const bad = counts.reduce((sum, each) => sum + each.bad, 0);
+  const dates = results.map(({ date }) => date).sort();
+  const days = [...new Set([dates[0], dates.at(-1)])].join(" to ");
+  return `
+**${all - bad} of ${all} points converged**, on ${days}, Docker Engine ${engine}, at commit
+\`${commit}\`.
+
+${tableOf(results)}
+`;
+}

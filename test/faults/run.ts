@@ -1,0 +1,146 @@
+/**
+ * `npm run faults`: the whole enumeration, several labs at a time, and its table. Ends with 1 when
+ * a point did not converge.
+ *
+ *   npm run faults -- --scenario engine-commit --kind error --from 12 --to 12
+ *
+ * --scenario, --kind NAME   only these; may be repeated
+ * --from, --to N            only these points
+ * --step N                  every N-th point only
+ * --labs N                  how many labs at a time (3)
+ * --results FILE            keeps the results there and goes on with what it has already
+ * --write                   writes the figures into docs/faults.md
+ */
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { createInterface } from "node:readline";
+import { parseArgs } from "node:util";
+import pLimit from "p-limit";
+import { prepareLab } from "../lab/prepare.ts";
+import type { Point } from "./enumerate.ts";
+import { JOBS, type Job } from "./jobs.ts";
+import { countPoints, failuresOf, type JobResult, tableOf, writePage } from "./report.ts";
+
+const CHECKOUT = resolve(import.meta.dirname, "..", "..");
+const ENGINE = "26.1";
+const LABS = 3;
+const MOST_ERROR_CHARACTERS = 3000;
+
+const { values } = parseArgs({
+  options: {
+    scenario: { type: "string", multiple: true },
+    kind: { type: "string", multiple: true },
+    from: { type: "string", default: "1" },
+    to: { type: "string", default: "400" },
+    step: { type: "string", default: "1" },
+    labs: { type: "string", default: String(LABS) },
+    results: { type: "string" },
+    write: { type: "boolean", default: false },
+  },
+});
+
+const running = new Set<ChildProcess>();
+
+async function main(): Promise<number> {
+  const wanted = JOBS.filter(
+    ({ scenario, kind }) =>
+      (values.scenario ?? [scenario]).includes(scenario) && (values.kind ?? [kind]).includes(kind),
+  );
+  if (wanted.length === 0) {
+    console.error(`Nothing is called so. There are: ${JOBS.map(nameOf).join(", ")}`);
+    return 2;
+  }
+  await prepareLab((line) => console.log(line));
+  const temporaryFolder = mkdtempSync(join(tmpdir(), "pratique-faults-"));
+  const kept = values.results === undefined ? [] : readResults(values.results);
+  const results = new Map(kept.map((each) => [nameOf(each), each]));
+  const limit = pLimit(Number(values.labs));
+  const startedMs = performance.now();
+  try {
+    await Promise.all(
+      wanted.map((job) =>
+        limit(async () => {
+          if (values.results !== undefined && results.get(nameOf(job))?.crash === null) return;
+          results.set(nameOf(job), await carryOut(job, temporaryFolder));
+          if (values.results !== undefined) keepResults(values.results, [...results.values()]);
+        }),
+      ),
+    );
+  } finally {
+    for (const child of running) child.kill("SIGTERM");
+    rmSync(temporaryFolder, { recursive: true, force: true });
+  }
+  const ordered = JOBS.flatMap((job) => results.get(nameOf(job)) ?? []);
+  console.log(`\n${tableOf(ordered)}\n`);
+  for (const failure of failuresOf(ordered)) console.log(`${failure}\n`);
+  const counts = ordered.map(countPoints);
+  const all = counts.reduce((sum, each) => sum + each.all, 0);
+  const bad = counts.reduce((sum, each) => sum + each.bad, 0);
+  const minutes = Math.round((performance.now() - startedMs) / 60_000);
+  console.log(`${all - bad} of ${all} points converged, in ${minutes} min.`);
+  if (values.write) writePage(ordered, ENGINE, commitNow());
+  return bad === 0 && all > 0 ? 0 : 1;
+}
+
+/** One kind in one scenario, in namespaces of its own. */
+async function carryOut(job: Job, temporaryFolder: string): Promise<JobResult> {
+  const { scenario, scenarioTitle, kind, kindTitle, unit } = job;
+  const step = Number(values.step) * job.stride;
+  const points: Point[] = [];
+  const child = spawn(
+    join(CHECKOUT, "test", "lab", "enter"),
+    [process.execPath, job.worker, scenario, kind, values.from, values.to, values.step],
+    {
+      env: {
+        ...process.env,
+        TMPDIR: temporaryFolder,
+        NODE_COMPILE_CACHE: join(temporaryFolder, "node-compile-cache"),
+      },
+      stdio: ["ignore", "pipe", "pipe"],
+    },
+  );
+  running.add(child);
+  let errors = "";
+  child.stderr.on("data", (chunk: Buffer) => {
+    errors = (errors + chunk.toString("utf8")).slice(-MOST_ERROR_CHARACTERS);
+  });
+  const lines = createInterface({ input: child.stdout });
+  lines.on("line", (line) => {
+    const point = JSON.parse(line) as Point;
+    points.push(point);
+    const { n, where, end, problems, durationMs } = point;
+    const verdict = problems.length === 0 ? end : `DID NOT CONVERGE: ${problems[0]}`;
+    console.log(`${nameOf(job)} ${n} (${where}): ${verdict}, ${(durationMs / 1000).toFixed(1)} s`);
+  });
+  const code = await new Promise<number | null>((done) => child.once("close", done));
+  running.delete(child);
+  const crash = code === 0 ? null : `exit ${code}: ${errors}`;
+  const date = new Date().toISOString().slice(0, 10);
+  return { scenario, scenarioTitle, kind, kindTitle, unit, step, points, crash, date };
+}
+
+function nameOf({ scenario, kind }: { scenario: string; kind: string }): string {
+  return `${scenario} ${kind}`;
+}
+
+function readResults(file: string): JobResult[] {
+  return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as JobResult[]) : [];
+}
+
+function keepResults(file: string, results: readonly JobResult[]): void {
+  writeFileSync(file, `${JSON.stringify(results, null, 1)}\n`);
+}
+
+function commitNow(): string {
+  return execFileSync("git", ["rev-parse", "--short", "HEAD"], { cwd: CHECKOUT }).toString().trim();
+}
+
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+  process.once(signal, () => {
+    for (const child of running) child.kill("SIGTERM");
+    process.exit(1);
+  });
+}
+process.exitCode = await main();
