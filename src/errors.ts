@@ -301,6 +301,14 @@ export const DAEMON_RUNNING = defineError({
   stateLeft: NOTHING_TOUCHED,
 });
 
+export const LISTEN_FAILED = defineError({
+  code: "LISTEN_FAILED",
+  exit: EXIT.environment,
+  what: (address: string, why: string) => `The daemon cannot listen on ${address}: ${why}.`,
+  next: "Give it another address in http.bind, or end what uses this one.",
+  stateLeft: NOTHING_TOUCHED,
+});
+
 // ---------------------------------------------------------------- deployment
 
 export const CONTAINER_SUPERSEDED = defineError({

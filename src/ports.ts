@@ -262,6 +262,8 @@ export interface ExecOptions {
  * Lookups of what does not exist give null.
  */
 export interface Engine {
+  /** Whether it answers now; bounded by a few seconds. */
+  ping(): Promise<void>;
   info(): Promise<EngineInfo>;
   listContainers(): Promise<ContainerSummary[]>;
   inspectContainer(nameOrId: string): Promise<ContainerInspect | null>;

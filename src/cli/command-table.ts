@@ -233,10 +233,18 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "serve",
-    summary: "the daemon: starts the runs by the schedule, delivers messages",
+    summary:
+      "the daemon: starts the runs by the schedule, delivers messages, answers health checks and diun",
     example: "pratique serve --config /etc/pratique/pratique.yaml",
     exitCodes: [EXIT.done, EXIT.usage, EXIT.environment, EXIT.locked],
     load: () => import("./commands/serve.ts"),
+  },
+  {
+    name: "healthcheck",
+    summary: "ask the daemon of this configuration whether it can do its work",
+    example: "pratique healthcheck",
+    exitCodes: [EXIT.done, EXIT.failed],
+    load: () => import("./commands/healthcheck.ts"),
   },
   {
     name: "config",

@@ -26,7 +26,17 @@ export interface Config {
   /** By service name, in the order of the file. */
   services: Readonly<Record<string, ServiceConfig>>;
   retention: RetentionConfig;
-  http: { bind: string; publicUrl: string | null };
+  http: HttpConfig;
+}
+
+export interface HttpConfig {
+  /** `host:port` */
+  bind: string;
+  /** Names, besides addresses, localhost and publicUrl's, under which it answers. */
+  hosts: readonly string[];
+  publicUrl: string | null;
+  /** Null: the hook is off. */
+  hooks: { diunToken: Secret | null };
 }
 
 export interface EngineConfig {

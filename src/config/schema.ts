@@ -24,6 +24,7 @@ import {
   text,
   timeout,
   timezone,
+  token,
   topic,
   wholeNumber,
   yesOrNo,
@@ -278,11 +279,36 @@ const retention = v.strictObject({
   reports: v.nullish(v.pipe(age, v.description("How long scan reports are kept.")), "90d"),
 });
 
+const hooks = v.strictObject({
+  diunToken: v.nullish(
+    v.pipe(
+      token,
+      v.description("What diun must show to say that an image is new; without it the hook is off."),
+    ),
+    null,
+  ),
+});
+
 const http = v.strictObject({
   bind: v.nullish(
-    v.pipe(hostAndPort, v.description("Where the daemon listens.")),
+    v.pipe(
+      hostAndPort,
+      v.description(
+        "Where the daemon listens: loopback unless told otherwise; 0.0.0.0:8585 in a container.",
+      ),
+    ),
     "127.0.0.1:8585",
   ),
+  hosts: v.nullish(
+    v.pipe(
+      list(hostName),
+      v.description(
+        "Names under which others reach it, such as pratique in a compose network. Addresses, localhost and publicUrl's name are known; requests for any other name are refused.",
+      ),
+    ),
+    [],
+  ),
+  hooks: v.nullish(v.pipe(hooks, v.description("What other programs may tell it.")), {}),
   publicUrl: v.nullish(
     v.pipe(httpUrl, v.description("Address under which people reach it, for links in messages.")),
     null,

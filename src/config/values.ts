@@ -25,6 +25,17 @@ export const secret = v.pipe(
   v.transform((value) => new Secret(value)),
 );
 
+const TOKEN = "must have at least 16 characters and no spaces; `openssl rand -hex 24` makes one";
+
+/** A secret of ours that others show: short ones can be guessed. */
+export const token = v.pipe(
+  v.string(NO_TEXT),
+  v.regex(/^[!-~]{16,512}$/, TOKEN),
+  v.title("secret text of at least 16 characters"),
+  v.metadata({ writeOnly: true }),
+  v.transform((value) => new Secret(value)),
+);
+
 /** A whole number; text of digits too, because `${NAME}` gives text. */
 export function wholeNumber(lowest: number, highest: number) {
   const message = `must be a whole number from ${lowest} to ${highest}`;

@@ -1,13 +1,17 @@
 /** `pratique serve`: from the lock to the last message. */
 import { DAEMON_RUNNING, isError, LOCKED } from "../errors.ts";
+import { createApp } from "../http/app.ts";
+import { startServer } from "../http/server.ts";
 import { acquireLock, lockHolder } from "../state/lock.ts";
 import type { WiredContext } from "../wire.ts";
 import { createComplaints } from "./complaints.ts";
 import type { DaemonDeps } from "./daemon-deps.ts";
+import { createHints } from "./hints.ts";
 import { keepSending, sendWhatIsDue } from "./keep-sending.ts";
+import { createReadiness } from "./readiness.ts";
 import { recoverFirst } from "./recover-first.ts";
-import { createScheduler } from "./scheduler.ts";
-import { createWorker } from "./worker.ts";
+import { createScheduler, type Scheduler } from "./scheduler.ts";
+import { createWorker, type Worker } from "./worker.ts";
 
 /** An update's own limits are shorter; what is left after this is recovered at the next start. */
 const LONGEST_GOODBYE_MS = 30 * 60_000;
@@ -31,21 +35,47 @@ async function serveUntilStopped(base: WiredContext, deps: DaemonDeps): Promise<
   const complain = createComplaints(base.ports.clock, deps.showError);
   const worker = createWorker();
   const scheduler = createScheduler(worker, base, deps, complain);
-  deps.say(`pratique serves ${base.config.host}.`);
-  base.audit.write({ event: "daemon", outcome: "begins" });
-  await endInTime(base, deps, () =>
-    untilAllEnd(deps.stop, [
-      (stop) => keepSending(base, deps, stop, complain),
-      async (stop) => {
-        await recoverFirst(base, deps, stop);
-        await scheduler.run(stop);
-      },
-      (stop) => worker.work(stop),
-    ]),
-  );
-  await sendWhatIsDue(base, deps).catch(complain);
-  base.audit.write({ event: "daemon", outcome: "ends" });
-  deps.say("Ended.");
+  const readiness = createReadiness(base, scheduler);
+  const hints = createHints(worker, base, deps, complain);
+  const { http } = base.config;
+  const app = createApp({ http, readiness, hint: hints.add, showError: deps.showError });
+  const server = await startServer(app, http.bind);
+  try {
+    deps.say(`pratique serves ${base.config.host} on http://${server.address}.`);
+    base.audit.write({ event: "daemon", outcome: "begins" });
+    await endInTime(base, deps, () => workUntilStopped(worker, scheduler, base, deps, complain));
+    await sendWhatIsDue(base, deps).catch(complain);
+    base.audit.write({ event: "daemon", outcome: "ends" });
+    deps.say("Ended.");
+  } finally {
+    await server.close();
+  }
+}
+
+/** Messages leave at once; everything else waits until what a crash left is settled. */
+async function workUntilStopped(
+  worker: Worker,
+  scheduler: Scheduler,
+  base: WiredContext,
+  deps: DaemonDeps,
+  complain: (error: unknown) => void,
+): Promise<void> {
+  let recovered: Promise<void> | null = null;
+  const afterRecovery = async (stop: AbortSignal) => {
+    recovered ??= recoverFirst(base, deps, stop);
+    await recovered;
+  };
+  await untilAllEnd(deps.stop, [
+    async (stop) => await keepSending(base, deps, stop, complain),
+    async (stop) => {
+      await afterRecovery(stop);
+      await scheduler.run(stop);
+    },
+    async (stop) => {
+      await afterRecovery(stop);
+      await worker.work(stop);
+    },
+  ]);
 }
 
 async function lockDaemon(base: WiredContext) {

@@ -28,6 +28,7 @@ export interface EngineOptions {
 }
 
 const DEFAULT_TIMEOUT_MS = 60_000;
+const PING_TIMEOUT_MS = 4_000;
 const DEFAULT_PULL_IDLE_MS = 5 * 60_000;
 /** The engine's own default where the container has no stop timeout. */
 const DEFAULT_STOP_SECONDS = 10;
@@ -61,6 +62,9 @@ export function createEngine(options: EngineOptions): Engine {
   };
 
   return {
+    async ping() {
+      await transport.call({ method: "GET", path: "/_ping", timeoutMs: PING_TIMEOUT_MS });
+    },
     async info() {
       const [info, version] = await Promise.all([
         transport.call({ method: "GET", path: "/info" }),
