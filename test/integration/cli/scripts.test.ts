@@ -19,6 +19,7 @@ import { runContainer } from "../services/check-lab.ts";
 const FOLDER = join(import.meta.dirname, "../../../scripts");
 const HEALTH = join(FOLDER, "health-checks.sh");
 const ROLLBACK = join(FOLDER, "rollback.sh");
+const UPDATE = join(FOLDER, "secure-container-update.sh");
 const SAY = '#!/bin/sh\nfor word in "$@"; do echo "[$word]"; done\nexit 3\n';
 const SYSTEM_PATH = "/usr/bin:/bin";
 const FINDING = "# Finds pratique and becomes it;";
@@ -27,6 +28,7 @@ const FINDING = "# Finds pratique and becomes it;";
 const CALLS: readonly [string, string[], string][] = [
   [HEALTH, ["all"], "[health]\n[all]"],
   [ROLLBACK, ["list"], "[rollback]\n[list]"],
+  [UPDATE, ["weekly"], "[weekly]"],
 ];
 
 function script(
@@ -74,6 +76,13 @@ test("the scripts hand their arguments to $PRATIQUE and return its exit code", a
     ],
     [ROLLBACK, ["postgres", "/a b"], "[rollback]\n[postgres]\n[/a b]"],
     [ROLLBACK, ["postgres", "absent"], "[rollback]\n[postgres]\n[absent]"],
+    [UPDATE, ["weekly", "--dry-run"], "[weekly]\n[--dry-run]"],
+    [UPDATE, ["--auto"], "[weekly]"],
+    [UPDATE, ["--auto", "--quiet"], "[weekly]\n[--quiet]"],
+    [UPDATE, ["retry", "--wait", "10m"], "[retry]\n[--wait]\n[10m]"],
+    [UPDATE, ["status"], "[status]"],
+    [UPDATE, ["scan", "web"], "[scan]\n[web]"],
+    [UPDATE, ["update", "web", "--quiet"], "[update]\n[web]\n[--quiet]"],
   ];
   for (const [path, args, expected] of given) {
     const environment = { PRATIQUE: here.program, PATH: SYSTEM_PATH };
@@ -134,7 +143,7 @@ test("a script says what it looked for when there is no pratique, and how it is 
     assert.equal(none.code, 4);
     assert.match(
       none.stderr,
-      /\.sh: found no pratique.*\$PRATIQUE.*container named pratique.*on PATH/s,
+      /\.sh: found no pratique.*\$PRATIQUE.*container named pratique \(there is no docker.*on PATH/s,
     );
     const wrong = await script(path, args, { PATH: SYSTEM_PATH, PRATIQUE: "/no/such" });
     assert.equal(wrong.code, 4);
@@ -146,6 +155,13 @@ test("a script says what it looked for when there is no pratique, and how it is 
     assert.equal(help.code, 0);
     assert.match(help.stdout, /Runs under any sh/);
   }
-  const unknown = await script(ROLLBACK, ["everything"], { PATH: SYSTEM_PATH, PRATIQUE: "/x" });
-  assert.equal(unknown.code, 2);
+  for (const [path, ...args] of [
+    [ROLLBACK, "everything"],
+    [UPDATE, "everything"],
+    [UPDATE, "scan"],
+    [UPDATE, "update"],
+  ] as const) {
+    const unknown = await script(path, args, { PATH: SYSTEM_PATH, PRATIQUE: "/x" });
+    assert.equal(unknown.code, 2);
+  }
 });
