@@ -1,6 +1,6 @@
 import { POSTGRES_QUERY_FAILED } from "../errors.ts";
 import type { ContainerInspect, Engine, ExecOptions, ExecResult } from "../ports.ts";
-import { containerFacts } from "../services/container-facts.ts";
+import { containerSetting } from "../services/container-setting.ts";
 import { oneLine, redactorFor } from "../services/evidence.ts";
 
 const CONNECT_TIMEOUT_S = 10;
@@ -27,8 +27,8 @@ export async function connect(
   user: string | null,
   engine: Engine,
 ): Promise<PostgresClient> {
-  const name = user ?? (await setting("POSTGRES_USER", container, engine)) ?? "postgres";
-  const password = await setting("POSTGRES_PASSWORD", container, engine);
+  const name = user ?? (await containerSetting("POSTGRES_USER", container, engine)) ?? "postgres";
+  const password = await containerSetting("POSTGRES_PASSWORD", container, engine);
   const env = [
     `PGUSER=${name}`,
     `PGCONNECT_TIMEOUT=${CONNECT_TIMEOUT_S}`,
@@ -82,19 +82,4 @@ export function quoteName(name: string): string {
 /** A text constant as SQL has it, whatever `standard_conforming_strings` says. */
 export function quoteText(text: string): string {
   return ` E'${text.replaceAll("\\", "\\\\").replaceAll("'", "''")}'`;
-}
-
-/** `NAME`, or the content of the file in `NAME_FILE`, read inside the container. */
-async function setting(
-  name: string,
-  container: ContainerInspect,
-  engine: Engine,
-): Promise<string | null> {
-  const { variables } = containerFacts(container);
-  const value = variables.get(name);
-  if (value !== undefined && value !== "") return value;
-  const file = variables.get(`${name}_FILE`);
-  if (file === undefined || file === "") return null;
-  const read = await engine.exec(container.Id, ["cat", "--", file], { timeoutMs: 10_000 });
-  return read.exitCode === 0 ? read.stdout.replace(/\n$/, "") : null;
 }

@@ -56,6 +56,8 @@ services:
   app: { check: generic }
 `,
   );
+  const health = await host.pratique("health", "db");
+  assert.equal(health.code, 0, health.stdout + health.stderr);
   const former = await runningImage(lab, "db");
   const good = await pushPostgres(lab, "15");
 
