@@ -17,13 +17,14 @@ const SESSIONS = `select pid, datname as database, usename as "user",
   from pg_stat_activity
   where backend_type in ('client backend', 'walsender') and pid <> pg_backend_pid()
     and application_name <> 'pratique'`;
-const BUSY = `select (select count(*) from pg_prepared_xacts) as prepared,
-  (select count(*) from pg_replication_slots where active) as slots,
-  (select count(*) from pg_stat_progress_basebackup) as backups`;
+// A base backup runs in a walsender, so it is among the sessions.
+const PREPARED = "select gid, owner, database from pg_prepared_xacts order by prepared";
+const SLOTS = "select slot_name as name from pg_replication_slots where active order by 1";
 const IDLE_TIMEOUT_MS = 60_000;
 /** Connection pools come back within moments. */
 const QUIET_MS = 2000;
 const POLL_MS = 500;
+const MOST_NAMED = 10;
 
 /** Who is connected now. */
 export async function listSessions(client: PostgresClient): Promise<Session[]> {
@@ -48,7 +49,7 @@ export async function awaitIdle(
     else quietSinceMs ??= nowMs;
     if (quietSinceMs !== null && nowMs - quietSinceMs >= QUIET_MS) return;
     if (nowMs - startMs > IDLE_TIMEOUT_MS) {
-      throw POSTGRES_BUSY(client.container.Name.slice(1), reasons.slice(0, 5).join("; "));
+      throw POSTGRES_BUSY(client.container.Name.slice(1), reasons.slice(0, MOST_NAMED).join("; "));
     }
     await clock.sleep(POLL_MS);
   }
@@ -61,13 +62,16 @@ export async function whyBusy(
 ): Promise<string[]> {
   const sessions = await listSessions(client);
   const reasons = sessions.map((session) => sessionText(session, nameOfAddress));
-  const [busy] = await client.rows<{ prepared: number; slots: number; backups: number }>(
+  const prepared = await client.rows<{ gid: string; owner: string; database: string }>(
     "postgres",
-    BUSY,
+    PREPARED,
   );
-  if ((busy?.prepared ?? 0) > 0) reasons.push(`${busy?.prepared} prepared transactions`);
-  if ((busy?.slots ?? 0) > 0) reasons.push(`${busy?.slots} active replication slots`);
-  if ((busy?.backups ?? 0) > 0) reasons.push("a base backup is running");
+  for (const { gid, owner, database } of prepared) {
+    reasons.push(`the prepared transaction ${gid} of ${owner} in ${database}`);
+  }
+  for (const { name } of await client.rows<{ name: string }>("postgres", SLOTS)) {
+    reasons.push(`the active replication slot ${name}`);
+  }
   return reasons;
 }
 
