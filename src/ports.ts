@@ -71,6 +71,8 @@ export interface DumpFiles {
   ): Promise<PartialFile>;
   /** Gzip is recognised by its first bytes, not by the name. */
   read(path: string): Promise<DumpReading>;
+  /** Size and checksum of the file as it lies there. */
+  measure(path: string): Promise<{ sizeBytes: number; sha256: string }>;
   /** Gives the partial file its name, with the manifest beside it; both survive a power cut. */
   publish(path: string, manifest: { path: string; text: string }): Promise<void>;
   /** Null where there is no such file. */

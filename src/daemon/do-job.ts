@@ -1,5 +1,6 @@
 /** What each scheduled job does: the same as its command, under the same lock. */
 
+import { DUMP_FAILED } from "../errors.ts";
 import type { Job } from "../policy/jobs.ts";
 import { backUpNow } from "../postgres/back-up-now.ts";
 import { drillNow } from "../postgres/drill.ts";
@@ -20,8 +21,13 @@ const WORK: Readonly<Record<Job, JobWork>> = {
   check: cycle("check"),
   backup: async (context) => {
     const request = { occasion: "daily", perDatabase: false, waitLockMs: WAIT_LOCK_MS } as const;
-    const { dumps, removed } = await backUpNow(request, context);
+    const { dumps, removed, failed } = await backUpNow(request, context);
     const names = dumps.map(({ path }) => path).join(", ");
+    if (failed.length > 0) {
+      const containers = failed.map(({ container }) => container).join(", ");
+      const reasons = failed.map(({ why }) => why).join("; ");
+      throw DUMP_FAILED(containers, `${reasons}; made: ${names}`);
+    }
     return `${names || "no PostgreSQL server runs"}${removed.length > 0 ? `; ${removed.length} old removed` : ""}`;
   },
   drill: async (context) => {

@@ -1,3 +1,4 @@
+import { OperatorError } from "../errors.ts";
 import type { RunContext } from "../update/context.ts";
 import { connect } from "./client.ts";
 import { type DumpRequest, dumpCluster, dumpDatabases, LONGEST_DUMP_MS } from "./dump.ts";
@@ -15,9 +16,22 @@ export interface BackupReport {
   schema: 1;
   dumps: readonly MadeDump[];
   removed: readonly string[];
+  /** Servers that there is no new dump of; those before and after them have theirs. */
+  failed: readonly FailedDump[];
 }
 
-/** `pratique backup postgres`: a verified dump of every running server. */
+export interface FailedDump {
+  container: string;
+  /** As in docs/errors.md. */
+  code: string;
+  why: string;
+}
+
+/**
+ * `pratique backup postgres`, also for the schedule: a verified dump of every running server, and
+ * for `daily` the retention. One server's failure does not keep the others from their dumps; it is
+ * in the report, and thrown where no server could be dumped.
+ */
 export async function backUpNow(
   request: { occasion: "daily" | "manual"; perDatabase: boolean; waitLockMs: number },
   context: RunContext,
@@ -27,15 +41,29 @@ export async function backUpNow(
   return await withHostLock(frame, context, async () => {
     const dumps: MadeDump[] = [];
     const removed: string[] = [];
+    const errors = new Map<string, OperatorError>();
     for (const server of await runningServers(context)) {
       const { container } = server;
-      dumps.push(...(await dumpServer(server, folder, request, context)));
-      if (request.occasion !== "daily") continue;
-      const { host, backups } = context.config;
-      const about = { occasion: "daily" as const, container, host, keep: backups.keepDumps.daily };
-      removed.push(...(await dropOldDumps(folder, about, context.ports.dumpFiles)));
+      try {
+        dumps.push(...(await dumpServer(server, folder, request, context)));
+        if (request.occasion !== "daily") continue;
+        const { host, backups } = context.config;
+        const about = { occasion: "daily" as const, container, host };
+        const keep = backups.keepDumps.daily;
+        removed.push(...(await dropOldDumps(folder, { ...about, keep }, context.ports.dumpFiles)));
+      } catch (error) {
+        if (!(error instanceof OperatorError) || context.stop.aborted) throw error;
+        const { code, message } = error;
+        context.audit.write({ event: "dump", container, code, outcome: message });
+        errors.set(container, error);
+      }
     }
-    return { schema: 1, dumps, removed };
+    const [first] = errors.values();
+    if (first !== undefined && dumps.length === 0) throw first;
+    const failed = [...errors].map(([container, { code, message }]) => ({
+      ...{ container, code, why: message },
+    }));
+    return { schema: 1, dumps, removed, failed };
   });
 }
 

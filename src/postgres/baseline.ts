@@ -7,6 +7,7 @@ export interface DatabaseFacts {
   collate: string;
   /** Null where PostgreSQL records none (before 15, C, musl). */
   collationVersion: string | null;
+  /** False where connections are refused, and for what an interrupted DROP DATABASE left. */
   mayConnect: boolean;
   isTemplate: boolean;
   sizeBytes: number;
@@ -32,32 +33,40 @@ export interface ClusterFacts {
   tablespaces: string[];
   /** Databases and collations whose recorded version is not the system's. */
   collationMismatches: string[];
+  /** Damaged pages that were ever met; the server keeps the count over restarts. */
+  checksumFailures: number;
 }
 
+// to_jsonb: columns that came with a later version are null before it.
 const SERVER = `select (select system_identifier::text from pg_control_system()) as "systemIdentifier",
   current_setting('server_version') as "serverVersion",
   current_setting('server_version_num')::int as "versionNumber",
   current_setting('data_directory') as "dataDirectory",
   pg_is_in_recovery() as "isInRecovery",
   current_setting('default_transaction_read_only')::bool as "isReadOnly",
+  (select coalesce(sum((to_jsonb(s)->>'checksum_failures')::int8), 0)::int8 from pg_stat_database s)
+    as "checksumFailures",
   (select rolsuper from pg_roles where rolname = current_user) as "isSuperuser"`;
 
-// to_jsonb: columns that came with 15 are null before it.
 const DATABASES = `select datname as name, pg_get_userbyid(datdba) as owner,
   pg_encoding_to_char(encoding) as encoding, datcollate as collate,
   to_jsonb(d)->>'datcollversion' as "collationVersion",
-  datallowconn as "mayConnect", datistemplate as "isTemplate",
+  datallowconn and datconnlimit <> -2 as "mayConnect", datistemplate as "isTemplate",
   pg_database_size(oid) as "sizeBytes"
   from pg_database d order by datname`;
 
 const ROLES = "select rolname as name from pg_roles where rolname !~ '^pg_' order by rolname";
-const EXTENSIONS = "select extname as name, extversion as version from pg_extension order by 1";
 const TABLESPACES =
   "select spcname as name from pg_tablespace where spcname not in ('pg_default', 'pg_global')";
-const DATABASE_COLLATIONS = `select 'database ' || datname as name from pg_database
-  where datallowconn and datcollversion is distinct from pg_database_collation_actual_version(oid)`;
+// One answer each for the cluster and for a database: every question is a program that starts.
+const CLUSTER = `${SERVER}, ${list(DATABASES)} as databases,
+  ${list(ROLES)} as roles, ${list(TABLESPACES)} as tablespaces`;
+const EXTENSIONS = "select extname as name, extversion as version from pg_extension order by 1";
 const COLLATIONS = `select 'collation ' || collname as name from pg_collation
   where collversion <> pg_collation_actual_version(oid)`;
+const DATABASE = `select ${list(EXTENSIONS)} as extensions, ${list(COLLATIONS)} as mismatches`;
+const DATABASE_COLLATIONS = `select 'database ' || datname as name from pg_database
+  where datallowconn and datcollversion is distinct from pg_database_collation_actual_version(oid)`;
 /** First version that records the collation version of a database. */
 const HAS_COLLATION_VERSION = 150_000;
 
@@ -69,18 +78,21 @@ export async function isSuperuser(client: PostgresClient): Promise<boolean> {
 
 /** Reads the whole of a running server; every database that allows it is connected to. */
 export async function readCluster(client: PostgresClient): Promise<ClusterFacts> {
-  const [server] = await client.rows<Omit<ClusterFacts, "databases">>("postgres", SERVER);
-  if (server === undefined) throw new Error("a select without table gives one row");
-  const databases = await client.rows<DatabaseFacts>("postgres", DATABASES);
+  const [cluster] = await client.rows<Named<"roles" | "tablespaces">>("postgres", CLUSTER);
+  if (cluster === undefined) throw new Error("a select without table gives one row");
+  const { databases, roles, tablespaces, ...server } = cluster;
   const extensions: Record<string, Extension[]> = {};
   const mismatches: { name: string }[] = [];
-  const hasVersions = server.versionNumber >= HAS_COLLATION_VERSION;
-  if (hasVersions)
+  if (server.versionNumber >= HAS_COLLATION_VERSION)
     mismatches.push(...(await client.rows<{ name: string }>("postgres", DATABASE_COLLATIONS)));
   for (const { name, mayConnect } of databases) {
     if (!mayConnect) continue;
-    extensions[name] = await client.rows<Extension>(name, EXTENSIONS);
-    mismatches.push(...(await client.rows<{ name: string }>(name, COLLATIONS)));
+    const [found] = await client.rows<{ extensions: Extension[]; mismatches: { name: string }[] }>(
+      name,
+      DATABASE,
+    );
+    extensions[name] = found?.extensions ?? [];
+    mismatches.push(...(found?.mismatches ?? []));
   }
   return {
     systemIdentifier: server.systemIdentifier,
@@ -90,13 +102,20 @@ export async function readCluster(client: PostgresClient): Promise<ClusterFacts>
     isInRecovery: server.isInRecovery,
     isReadOnly: server.isReadOnly,
     databases,
-    roles: (await client.rows<{ name: string }>("postgres", ROLES)).map(({ name }) => name),
+    roles: roles.map(({ name }) => name),
     extensions,
-    tablespaces: (await client.rows<{ name: string }>("postgres", TABLESPACES)).map(
-      ({ name }) => name,
-    ),
+    tablespaces: tablespaces.map(({ name }) => name),
     collationMismatches: [...new Set(mismatches.map(({ name }) => name))],
+    checksumFailures: server.checksumFailures,
   };
+}
+
+/** The facts as the server gives them: these are lists of rows with a name. */
+type Named<Keys extends keyof ClusterFacts> = Omit<ClusterFacts, Keys | "extensions"> &
+  Record<Keys, { name: string }[]>;
+
+function list(select: string): string {
+  return `(select coalesce(json_agg(l), '[]'::json) from (${select}) l)`;
 }
 
 /** What is not as it was; empty when everything is. `exempt` holds facts that may differ. */
@@ -125,11 +144,20 @@ export function differences(
     const there = (after.extensions[database] ?? []).map(extensionText);
     problems.push(...missing(`extension of ${database}`, extensions.map(extensionText), there));
   }
+  const failures = after.checksumFailures - (before.checksumFailures ?? 0);
+  if (failures > 0) problems.push(`${failures} new checksum failures`);
   const isNew = (name: string) => !before.collationMismatches.includes(name);
   problems.push(
     ...after.collationMismatches.filter(isNew).map((name) => `collation version changed: ${name}`),
   );
   return problems;
+}
+
+/** Databases that no dump has: they refuse connections. `template0` can be made anew. */
+export function unreachable({ databases }: Pick<ClusterFacts, "databases">): string[] {
+  return databases
+    .filter(({ mayConnect, name }) => !mayConnect && name !== "template0")
+    .map(({ name }) => name);
 }
 
 export function majorOf({ versionNumber }: Pick<ClusterFacts, "versionNumber">): number {

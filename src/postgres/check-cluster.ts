@@ -5,16 +5,13 @@ import { connect, type PostgresClient } from "./client.ts";
 
 /** Starts a fresh cluster: after an update it means that the data was not found. */
 const FRESH_CLUSTER = "PostgreSQL init process complete";
-const LOG_TROUBLE =
-  /\b(PANIC|invalid page|could not read block|collation version mismatch|is incompatible with server)\b/;
+const LOG_TROUBLE = /\b(PANIC|invalid page|could not read block|is incompatible with server)\b/;
 const LOG_LINES = 500;
 const LOADABLE = `select extname as name, extversion as version from pg_extension e
   where not exists (select 1 from pg_available_extension_versions v
     where v.name = e.extname and v.version = e.extversion)`;
 const FILE_ERRORS =
   "select coalesce(error, '') as error from pg_file_settings where error is not null";
-const CHECKSUM_FAILURES =
-  "select coalesce(sum(checksum_failures), 0)::int as count from pg_stat_database";
 const WRITE_TIMEOUT_MS = 120_000;
 
 /**
@@ -75,8 +72,6 @@ async function serverTroubles(client: PostgresClient, now: ClusterFacts): Promis
   }
   const errors = await client.rows<{ error: string }>("postgres", FILE_ERRORS);
   problems.push(...errors.map(({ error }) => `a setting is refused: ${error}`));
-  const [checksums] = await client.rows<{ count: number }>("postgres", CHECKSUM_FAILURES);
-  if ((checksums?.count ?? 0) > 0) problems.push(`${checksums?.count} checksum failures`);
   return problems;
 }
 

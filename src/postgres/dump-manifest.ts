@@ -16,7 +16,7 @@ export interface DumpManifest {
   serverVersion: string;
   clientVersion: string | null;
   systemIdentifier: string;
-  /** Bytes of SQL before compression; null for the custom format. */
+  /** Bytes of SQL before compression; null in older manifests of the custom format. */
   sqlBytes: number | null;
   databases: readonly ManifestDatabase[];
   /** Databases that refuse connections: pg_dumpall leaves them out without a word. */
@@ -27,7 +27,7 @@ export interface DumpManifest {
 export interface ManifestDatabase {
   name: string;
   extensions: readonly { name: string; version: string }[];
-  /** Rows of each table in the dump itself; null for the custom format. */
+  /** Rows of each table in the dump itself; null in older manifests of the custom format. */
   tables: readonly { name: string; rows: number }[] | null;
 }
 

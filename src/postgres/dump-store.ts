@@ -110,10 +110,12 @@ export async function dropOldDumps(
   files: DumpFiles,
 ): Promise<string[]> {
   const own = join(folder, about.occasion);
-  const isOurs = ({ path, manifest }: StoredBackup) =>
+  // Another size than its manifest's: somebody put a file of theirs in its place.
+  const isOurs = ({ kind, path, sizeBytes, manifest }: StoredBackup) =>
     manifest?.container === about.container &&
     manifest.host === about.host &&
-    dirname(path) === own;
+    dirname(path) === own &&
+    (kind === "snapshot" || manifest.sizeBytes === sizeBytes);
   const stored = (await listStored(own, files)).filter(isOurs);
   const removed: string[] = [];
   for (const kind of ["dump", "snapshot"] as const) {
@@ -126,11 +128,20 @@ export async function dropOldDumps(
       removed.push(path);
     }
   }
-  for (const { path } of await files.list(own, 1)) {
-    const isLeftOver = basename(path).startsWith(`${about.container}-`) && OWN_PARTIAL.test(path);
+  await dropPartials(own, about.container, files);
+  return removed;
+}
+
+/** Removes what a dump of ours left when its process was killed. Needs the host lock. */
+export async function dropPartials(
+  folder: string,
+  container: string,
+  files: DumpFiles,
+): Promise<void> {
+  for (const { path } of await files.list(folder, 1)) {
+    const isLeftOver = basename(path).startsWith(`${container}-`) && OWN_PARTIAL.test(path);
     if (isLeftOver) await files.remove(path);
   }
-  return removed;
 }
 
 /** Files made together (one per database) count as one. */

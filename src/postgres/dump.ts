@@ -1,13 +1,14 @@
+import { join } from "node:path";
 import { DUMP_FAILED, DUMP_NO_SPACE, isError, OperatorError } from "../errors.ts";
 import type { Ports } from "../ports.ts";
 import { oneLine, redactorFor } from "../services/evidence.ts";
 import { formatBytes } from "../values/bytes.ts";
-import { type ClusterFacts, readCluster } from "./baseline.ts";
+import { type ClusterFacts, readCluster, unreachable } from "./baseline.ts";
 import { conninfo, type PostgresClient } from "./client.ts";
 import { type DumpManifest, manifestPath, type Occasion } from "./dump-manifest.ts";
 import { type DumpContents, DumpScan } from "./dump-scan.ts";
-import { dumpPath } from "./dump-store.ts";
-import { type VerifiedDump, verifyDump } from "./verify-dump.ts";
+import { dropPartials, dumpPath } from "./dump-store.ts";
+import { describedBy, readCustom, type VerifiedDump } from "./verify-dump.ts";
 
 export type DumpDeps = Pick<Ports, "engine" | "clock" | "disk" | "dumpFiles">;
 
@@ -40,9 +41,10 @@ export async function dumpCluster(
 ): Promise<VerifiedDump & { manifest: DumpManifest }> {
   const facts = await readCluster(client);
   const expectedBytes = facts.databases.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  const container = nameOf(client);
+  await dropPartials(join(request.folder, request.occasion), container, deps.dumpFiles);
   await needSpace(request.folder, expectedBytes, deps);
   const atMs = deps.clock.now();
-  const container = nameOf(client);
   const path = dumpPath(request.folder, { ...request, container, atMs });
   const scan = new DumpScan();
   // --clean: only then are settings and grants of the databases postgres and template1 in it.
@@ -54,14 +56,13 @@ export async function dumpCluster(
     deps,
     {
       onContent: (chunk) => scan.push(chunk),
-      manifest: (file) => {
+      describe: async () => {
         const contents = scan.end();
         const wrong = whyIncomplete(contents, facts);
         if (wrong !== null) throw DUMP_FAILED(container, wrong);
         return {
           ...manifestOf(client, facts, request, atMs),
-          ...file,
-          kind: "cluster",
+          kind: "cluster" as const,
           clientVersion: contents.clientVersion,
           sqlBytes: contents.sqlBytes,
           databases: contents.databases.map(({ name, tables }) => ({
@@ -72,7 +73,6 @@ export async function dumpCluster(
           roles: contents.roles,
         };
       },
-      verify: async (partial) => await verifyDump(partial, deps.dumpFiles),
     },
   );
 }
@@ -96,40 +96,27 @@ export async function dumpDatabases(
     const job = { path, command, isCompressed: false, expectedBytes: sizeBytes };
     const dump = await writeDump(client, job, request, deps, {
       onContent: () => {},
-      manifest: (file) => ({
-        ...manifestOf(client, facts, request, atMs),
-        ...file,
-        kind: "database",
-        clientVersion: facts.serverVersion.split(" ")[0] ?? null,
-        sqlBytes: null,
-        databases: [{ name, extensions: facts.extensions[name] ?? [], tables: null }],
-        roles: [],
-      }),
-      verify: async (partial) => {
-        const verified = await verifyDump(partial, deps.dumpFiles);
-        await proveCustom(partial, client, deps);
-        return verified;
+      describe: async (partial) => {
+        const contents = await readCustom(partial, client.run, deps.dumpFiles);
+        if (!contents.isComplete)
+          throw DUMP_FAILED(container, "pg_restore gives only a part of it");
+        return {
+          ...manifestOf(client, facts, request, atMs),
+          kind: "database" as const,
+          clientVersion: contents.clientVersion,
+          sqlBytes: contents.sqlBytes,
+          databases: contents.databases.map(({ tables }) => ({
+            name,
+            extensions: facts.extensions[name] ?? [],
+            tables,
+          })),
+          roles: [],
+        };
       },
     });
     made.push(dump);
   }
   return made;
-}
-
-/** Reads a custom-format dump to its end by pg_restore: a listing alone passes a cut one. */
-export async function proveCustom(
-  path: string,
-  client: PostgresClient,
-  deps: Pick<DumpDeps, "dumpFiles">,
-): Promise<void> {
-  const reading = await deps.dumpFiles.read(path);
-  const result = await client.run(["pg_restore", "--file", "/dev/null"], {
-    timeoutMs: LONGEST_DUMP_MS,
-    stdin: reading.content,
-  });
-  if (result.exitCode !== 0) {
-    throw DUMP_FAILED(nameOf(client), `pg_restore cannot read it: ${oneLine(result.stderr)}`);
-  }
 }
 
 interface DumpJob {
@@ -141,9 +128,8 @@ interface DumpJob {
 
 interface DumpParts {
   onContent: (chunk: Buffer) => void;
-  manifest: (file: { sizeBytes: number; sha256: string }) => DumpManifest;
-  /** Reads the partial file back. */
-  verify: (partial: string) => Promise<VerifiedDump>;
+  /** Proves that what was written is a whole dump, and says what is in it. */
+  describe: (partial: string) => Promise<Omit<DumpManifest, "sizeBytes" | "sha256">>;
 }
 
 async function writeDump(
@@ -176,15 +162,15 @@ async function writeDump(
       throw DUMP_FAILED(nameOf(client), `${job.command[0]} ended with ${result.exitCode}: ${said}`);
     }
     const file = await partial.finish();
-    const manifest = parts.manifest(file);
     request.onProgress("reading the dump back");
-    const verified = await parts.verify(`${job.path}.partial`);
-    if (verified.sha256 !== file.sha256) {
+    const manifest = { ...(await parts.describe(`${job.path}.partial`)), ...file };
+    const onDisk = await dumpFiles.measure(`${job.path}.partial`);
+    if (onDisk.sha256 !== file.sha256) {
       throw DUMP_FAILED(nameOf(client), "the disk gave back something else than was written");
     }
     const text = `${JSON.stringify(manifest, null, 1)}\n`;
     await dumpFiles.publish(job.path, { path: manifestPath(job.path), text });
-    return { ...verified, path: job.path, manifest };
+    return { ...describedBy(manifest, job.path), manifest };
   } catch (error) {
     await partial.discard();
     throw failed(client, error);
@@ -217,9 +203,7 @@ function manifestOf(
     createdAt: new Date(atMs).toISOString(),
     serverVersion: facts.serverVersion,
     systemIdentifier: facts.systemIdentifier,
-    leftOut: facts.databases
-      .filter(({ mayConnect, name }) => !mayConnect && name !== "template0")
-      .map(({ name }) => name),
+    leftOut: unreachable(facts),
   };
 }
 

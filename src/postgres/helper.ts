@@ -1,13 +1,18 @@
 /** Helper containers: an image's own programs beside a server, without starting the server. */
-import { HELPER_FAILED, IMAGE_GONE } from "../errors.ts";
+import { HELPER_FAILED, IMAGE_GONE, RESTORE_FAILED } from "../errors.ts";
 import type { Engine, JsonObject } from "../ports.ts";
 import { oneLine } from "../services/evidence.ts";
 import type { RunContext } from "../update/context.ts";
 import { OPERATION_LABEL } from "../update/plan.ts";
+import { formatBytes } from "../values/bytes.ts";
 
 /** A helper that everybody forgot ends by itself. */
 const LONGEST_LIFE_S = 24 * 60 * 60;
 const DEFAULT_EXEC_MS = 60_000;
+/** Only a bound: parallel index builds of a restore need more than the engine's 64 MB. */
+const SHARED_MEMORY_BYTES = 1024 ** 3;
+/** Left free on a file system that the live server may share. */
+const RESERVE_BYTES = 256 * 1024 * 1024;
 
 export interface Helper {
   id: string;
@@ -61,6 +66,26 @@ export async function removeHelpers(operationId: string, engine: Engine): Promis
   }
 }
 
+/** Removes all helpers: those of a killed drill too. Needs the host lock, and nobody at work. */
+export async function removeAbandonedHelpers(engine: Engine): Promise<void> {
+  for (const { id, name, labels } of await engine.listContainers()) {
+    const operationId = labels[OPERATION_LABEL];
+    if (operationId === undefined || !name.startsWith(helperPrefix(operationId))) continue;
+    await engine.removeContainer(id, { force: true });
+  }
+}
+
+/** Throws RESTORE_FAILED unless the folder's file system has room for a restore. */
+export async function needRoom(helper: Helper, folder: string, bytes: number): Promise<void> {
+  const neededBytes = bytes + RESERVE_BYTES;
+  const answer = await helper.run(["df", "-Pk", folder]);
+  const free = Number(answer.trim().split("\n").at(-1)?.split(/\s+/)[3] ?? Number.NaN) * 1024;
+  if (Number.isNaN(free) || free >= neededBytes) return;
+  throw RESTORE_FAILED(
+    `${folder} has ${formatBytes(free)} free, it may need ${formatBytes(neededBytes)}`,
+  );
+}
+
 /** A path of this process as the engine's host knows it: pratique may run in a container. */
 export async function pathOnHost(path: string, context: RunContext): Promise<string> {
   const vantage = await context.vantage();
@@ -97,6 +122,7 @@ async function bodyOf(request: HelperRequest, engine: Engine): Promise<JsonObjec
     Healthcheck: { Test: ["NONE"] },
     HostConfig: {
       NetworkMode: "none",
+      ShmSize: SHARED_MEMORY_BYTES,
       RestartPolicy: { Name: "no" },
       Mounts: [...mounts, ...covered],
     },

@@ -11,7 +11,7 @@ import type { Group, Member } from "../update/group.ts";
 import type { PulledImage } from "../update/pull.ts";
 import type { Refusal } from "../update/refusal.ts";
 import { formatBytes } from "../values/bytes.ts";
-import { type ClusterFacts, isSuperuser, majorOf, readCluster } from "./baseline.ts";
+import { type ClusterFacts, isSuperuser, majorOf, readCluster, unreachable } from "./baseline.ts";
 import { connect, type PostgresClient } from "./client.ts";
 import { findCompanions, undeclaredDependents } from "./companions.ts";
 import { type DataMount, findDataMount, mountSource, sharesMount } from "./data-mount.ts";
@@ -112,6 +112,7 @@ async function inspectServer(
   if (tooLittle !== null) return { kind: "hold", reason: "disk-space", why: tooLittle };
   const server: PostgresServer = { ...member };
   const companions = await findCompanions(server, context);
+  tellTroubles(server, baseline, context);
   await nameUnknownClients(client, server, companions, context);
   return {
     user: settings?.user ?? null,
@@ -176,6 +177,27 @@ async function whyNoSpace(
   return `${folder} has ${formatBytes(freeBytes)} free; dump and copy may need ${formatBytes(neededBytes)}`;
 }
 
+/** What was wrong before the update does not hold it up, but somebody should know. */
+function tellTroubles(server: PostgresServer, baseline: ClusterFacts, context: RunContext): void {
+  const closed = unreachable(baseline);
+  if (closed.length > 0) {
+    note(server, `no dump has these, they refuse connections: ${closed.join(", ")}`, context);
+  }
+  const { collationMismatches, checksumFailures } = baseline;
+  if (collationMismatches.length > 0) {
+    const names = collationMismatches.join(", ");
+    note(server, `texts may be sorted wrongly since an earlier update: ${names}`, context);
+  }
+  if (checksumFailures > 0) {
+    note(server, `${checksumFailures} checksum failures are on record: data is damaged`, context);
+  }
+}
+
+function note({ container }: PostgresServer, text: string, context: RunContext): void {
+  context.progress({ kind: "note", text: `${container}: ${text}` });
+  context.audit.write({ event: "note", container, outcome: text });
+}
+
 /** Said before anything stops: they will hold the update up, or lose their connection. */
 async function nameUnknownClients(
   client: PostgresClient,
@@ -189,10 +211,7 @@ async function nameUnknownClients(
     .filter(({ address }) => address === null || !known.has(names(address) ?? ""))
     .map((session) => sessionText(session, names));
   const undeclared = await undeclaredDependents(server, companions, context);
-  const say = (text: string) => {
-    context.progress({ kind: "note", text: `${server.container}: ${text}` });
-    context.audit.write({ event: "note", container: server.container, outcome: text });
-  };
+  const say = (text: string) => note(server, text, context);
   if (unknown.length > 0) {
     say(`connected, but no dependent of the configuration: ${[...new Set(unknown)].join("; ")}`);
   }

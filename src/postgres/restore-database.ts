@@ -12,7 +12,7 @@ import { beginOperation } from "../update/operation.ts";
 import { Steps } from "../update/steps.ts";
 import { connect, conninfo, type PostgresClient, quoteName, quoteText } from "./client.ts";
 import { holdPolicies, stopCompanions } from "./companions.ts";
-import { withRestoredDump } from "./drill.ts";
+import { serverArguments, withRestoredDump } from "./drill.ts";
 import type { DumpedTable } from "./dump-scan.ts";
 import { stamp } from "./dump-store.ts";
 import { awaitIdle } from "./idle.ts";
@@ -160,8 +160,11 @@ async function load(
     if (result.exitCode !== 0) throw RESTORE_FAILED(oneLine(result.stderr, 300));
     return;
   }
-  const { Image: imageId, Config } = server.inspect;
-  const target = { imageId, command: Config.Cmd ?? [], superuser: THROWAWAY_USER };
+  const target = {
+    imageId: server.inspect.Image,
+    serverArguments: await serverArguments(server.inspect, server.settings?.user ?? null, context),
+    superuser: THROWAWAY_USER,
+  };
   await withRestoredDump(dump, target, context, async (cluster) => {
     const pipe = new PassThrough({ highWaterMark: 1024 * 1024 });
     const dumping = cluster.client(["pg_dump", "--format=custom", "-d", conninfo(database)], {

@@ -28,7 +28,7 @@ import {
   stopCompanions,
   verifyCompanions,
 } from "./companions.ts";
-import { drill } from "./drill.ts";
+import { drill, serverArguments } from "./drill.ts";
 import { dumpCluster, LONGEST_DUMP_MS } from "./dump.ts";
 import { dropOldDumps, stamp } from "./dump-store.ts";
 import { endFailed } from "./end-failed.ts";
@@ -115,10 +115,13 @@ async function beforeServerStops(update: PostgresUpdate): Promise<void> {
 
 /** Proves the dump in a throwaway container of the candidate, before the server stops. */
 async function rehearse(update: PostgresUpdate, dump: VerifiedDump): Promise<void> {
-  const { operation, member, context } = update;
-  const imageId = operation.plan.candidateImageId;
-  const command = member.formerInspect.Config.Cmd ?? [];
-  await drill(dump, { imageId, command, operationId: operation.id }, context);
+  const { operation, member, plan, context } = update;
+  const target = {
+    imageId: operation.plan.candidateImageId,
+    serverArguments: await serverArguments(member.formerInspect, plan.user, context),
+    operationId: operation.id,
+  };
+  await drill(dump, target, context);
 }
 
 /** Steps 7 to 12: until the candidate is proved on the data of before. */

@@ -15,7 +15,6 @@ import { quietly } from "../update/quietly.ts";
 import { STAY_MS, sendOutbox } from "../update/send-outbox.ts";
 import { Steps } from "../update/steps.ts";
 import { verify } from "../update/verify.ts";
-import { formatBytes } from "../values/bytes.ts";
 import { readCluster } from "./baseline.ts";
 import { checkCluster } from "./check-cluster.ts";
 import { connect } from "./client.ts";
@@ -41,7 +40,7 @@ import {
   settingsOf,
   withFreshCluster,
 } from "./fresh-cluster.ts";
-import { removeHelpers } from "./helper.ts";
+import { needRoom, removeHelpers } from "./helper.ts";
 import { awaitIdle } from "./idle.ts";
 import type { PostgresPlan, RestorePlan } from "./postgres-plan.ts";
 import { companionsBack, type PostgresUpdate, updateOf } from "./postgres-update.ts";
@@ -137,7 +136,8 @@ export async function planRestore(
     databases: source.databases,
   };
   const postgres: PostgresPlan = {
-    user: settings?.user ?? null,
+    // The name may come from a file that only the running container can read.
+    user: client?.user ?? settings?.user ?? null,
     folder: context.config.backups.postgres ?? posix.dirname(source.path),
     baseline: baseline ?? NO_FACTS,
     dataMount: mount,
@@ -166,7 +166,7 @@ export async function planRestore(
 const NO_FACTS = {
   ...{ systemIdentifier: "", serverVersion: "", versionNumber: 0, dataDirectory: "" },
   ...{ isInRecovery: false, isReadOnly: false, databases: [], roles: [], extensions: {} },
-  ...{ tablespaces: [], collationMismatches: [] },
+  ...{ tablespaces: [], collationMismatches: [], checksumFailures: 0 },
 };
 
 /** Until the new data lies complete beside the present data; the server is stopped at the end. */
@@ -260,15 +260,6 @@ async function superuserOf({ member, plan }: PostgresUpdate): Promise<string | n
   if (plan.user !== null) return plan.user;
   const entry = member.formerInspect.Config.Env?.find((each) => each.startsWith("POSTGRES_USER="));
   return entry?.slice("POSTGRES_USER=".length) ?? null;
-}
-
-async function needRoom(helper: DataHelper, folder: string, neededBytes: number): Promise<void> {
-  const answer = await helper.run(["df", "-Pk", folder]);
-  const free = Number(answer.trim().split("\n").at(-1)?.split(/\s+/)[3] ?? Number.NaN) * 1024;
-  if (Number.isNaN(free) || free >= neededBytes) return;
-  throw RESTORE_FAILED(
-    `its data directory has ${formatBytes(free)} free, it may need ${formatBytes(neededBytes)}`,
-  );
 }
 
 /** From the exchange on: forward, or back to the former data where the new does not serve. */

@@ -3,6 +3,9 @@
  * says now (I5, facts/crash-safety section 3). Every step first looks, so recovery can itself be
  * interrupted and run again.
  */
+
+import { OperatorError } from "../errors.ts";
+import { removeAbandonedHelpers } from "../postgres/helper.ts";
 import { recoverPostgres, startCompanionsAgain } from "../postgres/recover-postgres.ts";
 import type { OperationEnd } from "../state/journal.ts";
 import { countRecoveryAttempt, operationSteps, unfinishedOperations } from "../state/journal.ts";
@@ -35,6 +38,10 @@ export async function recoverUnfinished(context: RunContext): Promise<ContainerR
     const attempts = countRecoveryAttempt(context.state, stored.id);
     reports.push(...(await recoverOne(operation, attempts, context)));
   }
+  await removeAbandonedHelpers(context.ports.engine).catch((error: unknown) => {
+    // Whoever needs the engine next tells what is wrong with it.
+    if (!(error instanceof OperatorError)) throw error;
+  });
   return reports;
 }
 

@@ -18,7 +18,7 @@ const MOST_FILES = 20_000;
 /** Dumps and snapshots in folders of this machine. */
 export function createDumpFiles(): DumpFiles {
   return {
-    ...{ openPartial, read, publish, readText, list, remove, makeFolder, renameFolder },
+    ...{ openPartial, read, measure, publish, readText, list, remove, makeFolder, renameFolder },
     write: async (path, text) => writeFileAtomically(path, text),
   };
 }
@@ -96,6 +96,16 @@ async function read(path: string): Promise<DumpReading> {
       return { sizeBytes, sha256: hash.digest("hex") };
     },
   };
+}
+
+async function measure(path: string): Promise<{ sizeBytes: number; sha256: string }> {
+  const hash = createHash("sha256");
+  let sizeBytes = 0;
+  for await (const chunk of createReadStream(path, { highWaterMark: CHUNK_BYTES })) {
+    hash.update(chunk);
+    sizeBytes += chunk.length;
+  }
+  return { sizeBytes, sha256: hash.digest("hex") };
 }
 
 async function startsWithGzip(path: string): Promise<boolean> {

@@ -12,5 +12,5 @@ export const run: CommandRun = async (input) => {
   };
   const report = await withRunContext(input, (context) => backUpNow(request, context));
   input.output.result(report, () => madeDumpLines(report));
-  return EXIT.done;
+  return report.failed.length === 0 ? EXIT.done : EXIT.failed;
 };

@@ -13,7 +13,7 @@ import { visible } from "./visible.ts";
 export type ListedDump = StoredBackup & { check: string | null };
 
 /** What `backup postgres` made. */
-export function madeDumpLines({ dumps, removed }: BackupReport): string[] {
+export function madeDumpLines({ dumps, removed, failed }: BackupReport): string[] {
   const made = dumps.map(({ path, manifest }) => {
     const databases = counted(manifest.databases.length, "database");
     return `${visible(path)}: ${formatBytes(manifest.sizeBytes)}, ${databases}, verified`;
@@ -22,7 +22,11 @@ export function madeDumpLines({ dumps, removed }: BackupReport): string[] {
   if (leftOut.length > 0) {
     made.push(`Not in it, because they refuse connections: ${visible(leftOut.join(", "))}`);
   }
-  return [...made, ...removed.map((path) => `removed ${visible(path)}`)];
+  return [
+    ...made,
+    ...removed.map((path) => `removed ${visible(path)}`),
+    ...failed.map(({ container, code, why }) => `${visible(container)}: ${visible(why)} (${code})`),
+  ];
 }
 
 /** What `backup verify` found. */

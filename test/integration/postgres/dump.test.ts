@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import {
   existsSync,
   mkdirSync,
@@ -8,12 +9,17 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
-import { describe, test } from "node:test";
+import { basename, join } from "node:path";
+import { test } from "node:test";
 import { gunzipSync, gzipSync } from "node:zlib";
+import fc from "fast-check";
+import { createDumpFiles } from "../../../src/adapters/dump-files/dump-files.ts";
+import { DUMP_DAMAGED, isError } from "../../../src/errors.ts";
 import type { BackupReport } from "../../../src/postgres/back-up-now.ts";
+import { verifyByManifest, verifyDump } from "../../../src/postgres/verify-dump.ts";
 import type { Lab } from "../../lab/lab-types.ts";
 import { openLab } from "../../lab/open-lab.ts";
+import { pollUntil } from "../../lab/poll-until.ts";
 import { runProgram } from "../../lab/run-program.ts";
 import { type Host, hostOn } from "../update/host.ts";
 import { fillServer, PASSWORD, startServer } from "./server.ts";
@@ -44,6 +50,12 @@ test("a dump holds every database, is verified, and says in its manifest what is
   await using lab = await openLab({ parts: ["engine", "registry"] });
   const server = await startServer(lab, { user: "admin" });
   await fillServer(server);
+  // What an interrupted DROP DATABASE leaves: nobody can connect to it any more.
+  await server.sql(
+    "postgres",
+    'create database "half-dropped"',
+    "update pg_database set datconnlimit = -2 where datname = 'half-dropped'",
+  );
   const { host, folder } = configured(lab);
 
   const { dumps } = await dumped(host, "--per-database");
@@ -55,7 +67,7 @@ test("a dump holds every database, is verified, and says in its manifest what is
   const { manifest } = cluster;
   assert.equal(manifest.serverVersion.split(" ")[0], "15.18");
   assert.equal(manifest.clientVersion, "15.18");
-  assert.deepEqual(manifest.leftOut, ["closed"]);
+  assert.deepEqual(manifest.leftOut, ["closed", "half-dropped"]);
   const names = manifest.databases.map(({ name }) => name).toSorted();
   const expected = ["template1", "postgres", "admin", "atuin", "odd 'name' \"x=1\""];
   assert.deepEqual(names, expected.toSorted());
@@ -69,6 +81,9 @@ test("a dump holds every database, is verified, and says in its manifest what is
   const odd = manifest.databases.find(({ name }) => name.startsWith("odd"));
   assert.deepEqual(odd?.tables, [{ name: "public.lines", rows: 4 }]);
   assert.ok(["admin", "atuin", "miniflux"].every((role) => manifest.roles.includes(role)));
+  const alone = others.find(({ path }) => path.includes(".atuin."))?.manifest;
+  assert.deepEqual(alone?.databases[0]?.tables, atuin?.tables, "the single dump counts them too");
+  assert.equal(alone?.clientVersion, "15.18");
   assert.equal(statSync(cluster.path).mode & 0o777, 0o600);
   assert.ok(!JSON.stringify(manifest).includes(PASSWORD));
   const sql = gunzipSync(readFileSync(cluster.path)).toString();
@@ -84,77 +99,121 @@ test("a dump holds every database, is verified, and says in its manifest what is
 const byName = (left: { name: string }, right: { name: string }) =>
   left.name < right.name ? -1 : 1;
 
-describe("a dump that cannot be trusted is refused", () => {
-  test("cut at any byte, altered in any byte, without its closing line, by hand or not", async () => {
-    await using lab = await openLab({ parts: ["engine", "registry"] });
-    await fillServer(await startServer(lab), 50);
-    const { host } = configured(lab);
-    const [dump] = (await dumped(host)).dumps;
-    assert.ok(dump !== undefined);
-    const good = readFileSync(dump.path);
-    const sql = gunzipSync(good);
-    const verify = async (path: string) => (await host.pratique("backup", "verify", path)).code;
-    assert.equal(await verify(dump.path), 0);
-
-    for (const part of [0, 1, 0.1, 0.5, 0.9]) {
-      const length = part === 1 ? good.length - 1 : Math.floor(good.length * part);
-      writeFileSync(dump.path, good.subarray(0, length));
-      assert.equal(await verify(dump.path), 1, `cut at ${length} of ${good.length}`);
-    }
-    const altered = Buffer.from(good);
-    altered[Math.floor(good.length / 2)] = (altered[Math.floor(good.length / 2)] ?? 0) ^ 1;
-    writeFileSync(dump.path, altered);
-    assert.equal(await verify(dump.path), 1, "one bit altered");
-    writeFileSync(
-      dump.path,
-      gzipSync(Buffer.from(sql.toString("latin1").replace("\t", " "), "latin1")),
+test("a dump that cannot be trusted is refused: cut at any byte, altered in any byte", async () => {
+  await using lab = await openLab({ parts: ["engine", "registry"] });
+  await fillServer(await startServer(lab), 50);
+  const { host } = configured(lab);
+  const [dump] = (await dumped(host)).dumps;
+  assert.ok(dump !== undefined);
+  const good = readFileSync(dump.path);
+  const sql = gunzipSync(good);
+  const files = createDumpFiles();
+  const isRefused = async (path: string, content: Buffer): Promise<boolean> => {
+    writeFileSync(path, content);
+    const refusals = [verifyDump(path, files), verifyByManifest(path, files)].map((verified) =>
+      verified.then(
+        () => false,
+        (error: unknown) => isError(error, DUMP_DAMAGED),
+      ),
     );
-    assert.equal(await verify(dump.path), 1, "another content under the same manifest");
+    const [whole, quick] = await Promise.all(refusals);
+    assert.equal(whole, quick, "both ways to look agree");
+    return whole === true;
+  };
+  assert.ok(!(await isRefused(dump.path, good)));
+  const byHand = join(lab.folder("by-hand"), "all.sql");
+  assert.ok(!(await isRefused(byHand, sql)), "plain, by hand, complete");
+  const end = "-- PostgreSQL database cluster dump complete";
+  const completeAt = sql.lastIndexOf(end) + end.length;
+  await fc.assert(
+    fc.asyncProperty(fc.integer({ min: 0, max: good.length - 1 }), async (at) => {
+      assert.ok(await isRefused(dump.path, good.subarray(0, at)), `ours, cut at ${at}`);
+      const altered = Buffer.from(good);
+      altered[at] = (altered[at] ?? 0) ^ (1 << (at % 8));
+      assert.ok(await isRefused(dump.path, altered), `ours, byte ${at} altered`);
+    }),
+    { numRuns: 150, examples: [[0], [1], [good.length - 1], [good.length - 8]] },
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.integer({ min: 0, max: completeAt - 1 }), async (at) => {
+      assert.ok(await isRefused(byHand, sql.subarray(0, at)), `by hand, cut at ${at}`);
+      const zipped = gzipSync(sql);
+      const part = zipped.subarray(0, Math.floor((at / completeAt) * zipped.length));
+      assert.ok(await isRefused(byHand, part), `by hand, gzip, cut at ${part.length}`);
+    }),
+    { numRuns: 150, examples: [[0], [completeAt - 1], [sql.indexOf("\n\\.\n")]] },
+  );
+  assert.ok(!(await isRefused(byHand, sql.subarray(0, completeAt))), "nothing after it is needed");
+  const without = sql.toString("latin1").replaceAll(end, "-- PostgreSQL database cluster dump");
+  assert.ok(await isRefused(byHand, Buffer.from(without, "latin1")), "no closing line");
+  assert.ok(await isRefused(byHand, Buffer.from("select 1;\n")), "no dump at all");
+  const other = Buffer.from(sql.toString("latin1").replace("\t", " "), "latin1");
+  assert.ok(await isRefused(dump.path, gzipSync(other)), "another content under the manifest");
 
-    const byHand = join(lab.folder("by-hand"), "all.sql");
-    writeFileSync(byHand, sql);
-    assert.equal(await verify(byHand), 0, "plain, by hand, complete");
-    for (const mark of [
-      "COPY public.history",
-      '-- Database "postgres" dump',
-      "\n-- PostgreSQL database cluster dump complete",
-    ]) {
-      writeFileSync(byHand, sql.subarray(0, sql.indexOf(mark) + 20));
-      assert.equal(await verify(byHand), 1, `by hand, cut at ${mark}`);
-    }
-    const copy = sql.indexOf("COPY public.history");
-    writeFileSync(byHand, sql.subarray(0, sql.indexOf("\n\\.\n", copy) - 300));
-    assert.equal(await verify(byHand), 1, "by hand, cut inside the rows of a table");
-    writeFileSync(byHand, "select 1;\n");
-    assert.equal(await verify(byHand), 1, "no dump at all");
-  });
+  writeFileSync(dump.path, good.subarray(0, good.length - 1));
+  const verify = await host.pratique("backup", "verify", dump.path);
+  assert.equal(verify.code, 1);
+  const format = "{{.Id}} {{.State.StartedAt}}";
+  const before = await lab.docker(["inspect", "--format", format, "postgres"]);
+  const restore = await host.pratique("rollback", "postgres", dump.path, "--yes");
+  assert.equal(restore.code, 1);
+  assert.match(restore.stderr, /cannot be trusted/);
+  const after = await lab.docker(["inspect", "--format", format, "postgres"]);
+  assert.equal(after.stdout, before.stdout, "it was refused before anything stopped");
+});
 
-  test("a disk without room for the dump is found before it; no file is left behind", async () => {
-    await using lab = await openLab({ parts: ["engine", "registry"] });
-    const server = await startServer(lab);
-    await fillServer(server);
-    await server.sql(
-      "atuin",
-      "create table noise as select gen_random_bytes(1000) as b from generate_series(1, 4000)",
+test("a disk that is or becomes too full, or a kill, leaves no file that counts as a backup", async () => {
+  await using lab = await openLab({ parts: ["engine", "registry"] });
+  const server = await startServer(lab);
+  await fillServer(server);
+  await server.sql(
+    "atuin",
+    "create table noise as select gen_random_bytes(1000) as b from generate_series(1, 40000)",
+  );
+  const { host, folder } = configured(lab);
+  const manual = join(folder, "manual");
+  const listed = async () => {
+    const { stdout } = await host.pratique("rollback", "list-postgres", "--json");
+    return (JSON.parse(stdout).backups as { path: string }[]).map(({ path }) => path);
+  };
+  const partialOf = async () =>
+    await pollUntil("the dump to be written", 60_000, () =>
+      readdirSync(manual).find((name) => {
+        const { size } = statSync(join(manual, name));
+        return name.endsWith(".partial") && size > 100_000;
+      }),
     );
-    const { host, folder } = configured(lab);
-    mkdirSync(folder, { recursive: true });
-    await runProgram("mount", ["-t", "tmpfs", "-o", "size=400m", "none", folder]);
-    try {
-      const before = (await dumped(host)).dumps[0]?.path ?? "";
-      await runProgram("mount", ["-o", "remount,size=9m", folder]);
-      const early = await host.pratique("backup", "postgres");
-      assert.equal(early.code, 4, "too little space is found before the dump");
-      assert.match(early.stderr, /free/);
-      const files = readdirSync(join(folder, "manual"));
-      assert.deepEqual(files.toSorted(), [
-        `${before.split("/").at(-1)}`,
-        `${before.split("/").at(-1)}.json`,
-      ]);
-    } finally {
-      await runProgram("umount", ["--lazy", folder]);
-    }
-  });
+  mkdirSync(manual, { recursive: true });
+  await runProgram("mount", ["-t", "tmpfs", "-o", "size=420m", "none", folder]);
+  try {
+    mkdirSync(manual);
+    const full = lab.pratique(["backup", "postgres", "--verbose"], { config: host.config });
+    await partialOf();
+    await runProgram("sh", ["-c", "cat /dev/zero > filler"], { folder, mayFail: true });
+    const { code, stderr } = await full;
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, /No space left|ENOSPC/i);
+    assert.match(stderr, /dumping: [\d.]+ [kM]B of about [\d.]+ MB, [\d.]+ [kM]B\/s/);
+    assert.deepEqual(readdirSync(manual), [], "no file is left behind");
+    assert.deepEqual(await listed(), []);
+    const early = await host.pratique("backup", "postgres");
+    assert.equal(early.code, 4, "too little space is found before the dump");
+    assert.match(early.stderr, /free/);
+    rmSync(join(folder, "filler"));
+
+    const child = lab.startPratique(["backup", "postgres"], { config: host.config });
+    const partial = await partialOf();
+    child.kill("SIGKILL");
+    await once(child, "close");
+    assert.ok(readdirSync(manual).includes(partial ?? ""), "a kill leaves the partial file");
+    assert.deepEqual(await listed(), [], "which is no backup");
+    const good = (await dumped(host)).dumps.map(({ path }) => path);
+    assert.deepEqual(await listed(), good);
+    const names = good.map((path) => basename(path));
+    assert.deepEqual(readdirSync(manual).toSorted(), [...names, ...names.map((n) => `${n}.json`)]);
+  } finally {
+    await runProgram("umount", ["--lazy", folder]);
+  }
 });
 
 test("retention drops our own daily dumps beyond the kept ones and nothing else", async () => {
@@ -172,8 +231,15 @@ test("retention drops our own daily dumps beyond the kept ones and nothing else"
       writeFileSync(join(daily, "postgres-20200101T000000Z.sql.gz.partial"), "left by a crash");
     }
   }
+  const theirs = made[1] ?? "";
+  writeFileSync(theirs, "somebody put a file of theirs under the name of ours");
+  made.push((await dumped(host, "--daily")).dumps[0]?.path ?? "");
+  made.push((await dumped(host, "--daily")).dumps[0]?.path ?? "");
+  assert.ok(existsSync(theirs));
+  rmSync(theirs);
+  rmSync(`${theirs}.json`);
   const names = readdirSync(daily).toSorted();
-  const kept = made.slice(1).map((path) => path.split("/").at(-1) ?? "");
+  const kept = made.slice(3).map((path) => path.split("/").at(-1) ?? "");
   assert.deepEqual(
     names,
     [
@@ -195,6 +261,20 @@ test("a server that is stopped, a user who may not, a missing folder: refused wi
   assert.equal(weak.code, 1);
   assert.match(weak.stderr, /superuser/);
   assert.ok(!existsSync(folder));
+  await startServer(lab, { name: "second" });
+  const both = await host.pratique("backup", "postgres", "--json");
+  assert.equal(both.code, 1, "one of the two has no dump");
+  const report = JSON.parse(both.stdout) as BackupReport;
+  assert.deepEqual(
+    report.dumps.map(({ manifest }) => manifest.container),
+    ["second"],
+  );
+  assert.deepEqual(
+    report.failed.map(({ container }) => container),
+    ["postgres"],
+  );
+  await lab.docker(["rm", "--force", "second"]);
+  rmSync(folder, { recursive: true });
   await lab.docker(["stop", "postgres"]);
   const stopped = await host.pratique("backup", "postgres");
   assert.equal(stopped.code, 2);

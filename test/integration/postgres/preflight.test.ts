@@ -2,20 +2,25 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openLab } from "../../lab/open-lab.ts";
 import { postgresImage } from "../../lab/postgres-images.ts";
+import { runningImage } from "../update/host.ts";
 import { pushPostgres } from "./server.ts";
 import { openDatabaseHost, RUNNING } from "./update-lab.ts";
 
-test("a candidate that may not go in stops nothing: blocked, another major, another distribution", async (t) => {
+test("what may not go in stops nothing, and a dump that the candidate cannot restore stops no server", async (t) => {
   await using lab = await openLab();
-  const { states, update } = await openDatabaseHost(lab);
+  const { server, states, data, update } = await openDatabaseHost(lab, {
+    settings: "    restoreDrill: true\n",
+  });
+  // Set where only the server itself can tell it.
+  await server.sql("postgres", "alter system set shared_preload_libraries = 'pg_stat_statements'");
+  await lab.docker(["restart", "postgres"]);
+  await server.ready();
   const names = ["postgres", "app", "backup"];
-  const started = async () =>
-    await Promise.all(
-      names.map(async (name) => {
-        const format = "{{.Id}} {{.State.StartedAt}}";
-        return (await lab.docker(["inspect", "--format", format, name])).stdout;
-      }),
-    );
+  const startOf = async (name: string) => {
+    const format = "{{.Id}} {{.State.StartedAt}} {{.RestartCount}}";
+    return (await lab.docker(["inspect", "--format", format, name])).stdout;
+  };
+  const started = async () => await Promise.all(names.map(startOf));
   const before = await started();
   const image = postgresImage("15");
   const cases: [string, () => Promise<unknown>, string, RegExp][] = [
@@ -31,6 +36,20 @@ test("a candidate that may not go in stops nothing: blocked, another major, anot
     [
       "another major version",
       async () => await lab.image("postgres:15", postgresImage("17")),
+      "held",
+      /major upgrade.*docs\/postgres-major\.md/,
+    ],
+    [
+      "another major version that calls itself 15",
+      async () =>
+        await lab.image("postgres:15", {
+          ...postgresImage("17"),
+          env: {
+            ...postgresImage("17").env,
+            PG_MAJOR: "15",
+            PG_VERSION: image.env?.PG_VERSION ?? "",
+          },
+        }),
       "held",
       /major upgrade.*docs\/postgres-major\.md/,
     ],
@@ -64,5 +83,41 @@ test("a candidate that may not go in stops nothing: blocked, another major, anot
     assert.equal(outcome.kind, "held");
     assert.match(JSON.stringify(outcome), /other has the same data directory mounted/);
     assert.deepEqual(await started(), before);
+    await lab.docker(["rm", "other"]);
+  });
+
+  const rows = await data();
+  const former = await runningImage(lab, "postgres");
+  const withoutPart = (path: string) =>
+    pushPostgres(lab, "15", { files: { ...image.files, [path]: "not what it was" } });
+  for (const [name, path, words] of [
+    [
+      "the candidate lacks a library that the server loads",
+      "/usr/lib/postgresql/15/lib/pg_stat_statements.so",
+      /pg_stat_statements/,
+    ],
+    [
+      "the candidate lacks an extension of a database",
+      "/usr/share/postgresql/15/extension/pgcrypto.control",
+      /pgcrypto/,
+    ],
+  ] as const) {
+    await t.test(`${name}: the drill fails before the server stops`, async () => {
+      await withoutPart(path);
+      const { outcome } = await update();
+      assert.equal(outcome.kind, "failed", JSON.stringify(outcome));
+      assert.match(JSON.stringify(outcome), words);
+      assert.equal(await startOf("postgres"), before[0], "the server was not stopped");
+      assert.equal(await runningImage(lab, "postgres"), former);
+      assert.deepEqual(await states(), RUNNING);
+    });
+  }
+  await t.test("a candidate that restores the dump goes in", async () => {
+    const candidate = await pushPostgres(lab, "15");
+    const { outcome } = await update();
+    assert.equal(outcome.kind, "updated", JSON.stringify(outcome));
+    assert.equal(await runningImage(lab, "postgres"), candidate.imageId);
+    assert.deepEqual(await data(), rows);
+    assert.deepEqual(await states(), RUNNING);
   });
 });

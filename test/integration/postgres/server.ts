@@ -80,6 +80,29 @@ export function serverNamed(lab: Lab, name: string, user = "postgres"): Server {
   };
 }
 
+/** What is there besides rows: roles with their passwords, databases with rights and settings, extensions. */
+export async function definitions(server: Server): Promise<string[]> {
+  const lines = await server.sql(
+    "postgres",
+    "select 'role ' || (to_jsonb(a) - 'oid')::text from pg_authid a where rolname !~ '^pg_' order by 1",
+    "select 'database ' || datname || ' of ' || pg_get_userbyid(datdba) || ' ' || pg_encoding_to_char(encoding) || ' ' || datcollate || ' ' || coalesce(datacl::text, '') || ' ' || datallowconn from pg_database order by 1",
+    "select 'setting ' || coalesce(datname, '') || ' ' || setconfig::text from pg_db_role_setting s left join pg_database d on d.oid = s.setdatabase order by 1",
+  );
+  const names = await server.sql(
+    "postgres",
+    "select datname from pg_database where datallowconn and datconnlimit <> -2 order by 1",
+  );
+  const found = lines.split("\n");
+  for (const database of names.split("\n")) {
+    const extensions = await server.sql(
+      database,
+      "select string_agg(extname || ' ' || extversion, ', ' order by 1) from pg_extension",
+    );
+    found.push(`extensions of ${database}: ${extensions}`);
+  }
+  return found;
+}
+
 /** Two applications' databases, with what a dump must not lose. */
 export async function fillServer(server: Server, rows = 1000): Promise<void> {
   await server.sql(
@@ -111,12 +134,12 @@ export async function fillServer(server: Server, rows = 1000): Promise<void> {
   );
 }
 
-/** A checksum of every table of every database, in an order of its own: equal means equal data. */
+/** Count and checksum of every table of every database, whatever the order: equal means equal data. */
 export async function checksums(server: Server): Promise<Record<string, string>> {
   const sums: Record<string, string> = {};
   const names = await server.sql(
     "postgres",
-    "select datname from pg_database where datallowconn and not datistemplate order by 1",
+    "select datname from pg_database where datallowconn and datconnlimit <> -2 and not datistemplate order by 1",
   );
   for (const database of names.split("\n")) {
     const tables = await server.sql(
@@ -126,7 +149,7 @@ export async function checksums(server: Server): Promise<Record<string, string>>
     for (const table of tables.split("\n").filter((name) => name !== "")) {
       sums[`${database}: ${table}`] = await server.sql(
         database,
-        `select count(*) || ' ' || coalesce(md5(string_agg(t::text, ',' order by t::text)), '') from ${table} t`,
+        `select count(*) || ' ' || coalesce(sum(hashtextextended(t::text, 0)::numeric), 0) from ${table} t`,
       );
     }
   }

@@ -45,13 +45,15 @@ done`;
 export interface DatabaseHostOptions {
   rows?: number;
   extra?: string;
+  /** More settings of the service, indented by four. */
+  settings?: string;
   user?: string;
 }
 
 /** Server, application, sidecar; by plain `docker run`, restarting by themselves. */
 export async function openDatabaseHost(
   lab: Lab,
-  { rows = 1000, extra = "", user = "admin" }: DatabaseHostOptions = {},
+  { rows = 1000, extra = "", settings = "", user = "admin" }: DatabaseHostOptions = {},
 ): Promise<DatabaseHost> {
   await lab.docker(["network", "create", "apps"]);
   const server = await startServer(lab, {
@@ -93,7 +95,7 @@ services:
     dependents: [app]
     sidecars: [backup]
     dataBackup: true
-${extra}`,
+${settings}${extra}`,
   );
   return {
     ...{ lab, host, server, folder },

@@ -12,6 +12,12 @@ test("a minor update keeps every database, role, extension and row, and starts e
   const { host, server, data, states, update, folder } = await openDatabaseHost(lab, {
     rows: 20_000,
   });
+  // Wrong since an earlier update: that is not the candidate's fault.
+  await server.sql(
+    "postgres",
+    "create database german template template0 locale 'C' locale_provider icu icu_locale 'de'",
+    "update pg_database set datcollversion = '1.0' where datname = 'german'",
+  );
   const before = await data();
   const former = await runningImage(lab, "postgres");
   const candidate = await pushPostgres(lab, "15");
@@ -24,6 +30,8 @@ test("a minor update keeps every database, role, extension and row, and starts e
   assert.notEqual(candidate.imageId, former);
   assert.match(await server.sql("postgres", "show server_version"), /^15\.20/);
   assert.deepEqual(await data(), before);
+  const log = await lab.docker(["logs", "postgres"]);
+  assert.match(log.stdout + log.stderr, /"german" has a collation version mismatch/);
   assert.deepEqual(await states(), RUNNING);
   const files = readdirSync(join(folder, "pre-update"));
   assert.deepEqual(files.map((name) => name.replace(/\d{8}T\d{6}Z/, "T")).toSorted(), [
