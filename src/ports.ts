@@ -133,6 +133,8 @@ export interface ContainerSummary {
   labels: Readonly<Record<string, string>>;
   state: string;
   status: string;
+  /** PID and IPC modes are in inspect only. */
+  networkMode: string;
 }
 
 export interface ContainerHealth {

@@ -38,6 +38,8 @@ export interface ContainerStatus {
   candidate: Digest | null;
   /** Null: watched. Otherwise why it is not updated (pinned, excluded, built here, ...). */
   skipped: string | null;
+  /** The container in whose network it lives, and with which it is recreated; null: its own. */
+  recreatedWith: string | null;
   /** Of the candidate; null when it was never judged. */
   decision: Decision | null;
   queue: QueueEntry | null;

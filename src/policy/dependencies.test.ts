@@ -11,7 +11,7 @@ function container(name: string, changes: Partial<DependencyFacts> = {}): Depend
     service: name,
     labels: {},
     dependsOn: [],
-    modes: [],
+    sharesWith: [],
     ...changes,
   };
 }
@@ -64,9 +64,9 @@ test("labels and the configuration name containers or services, in any project",
 
 test("the owner of a namespace is a dependency, by id or by name", () => {
   const vpn = container("vpn", { id: "0123456789abcdef" });
-  const byId = container("a", { modes: ["container:0123456789abcdef"] });
-  const byName = container("b", { modes: [undefined, "container:vpn"] });
-  const none = container("c", { modes: ["bridge", "host", "container:gone"] });
+  const byId = container("a", { sharesWith: ["0123456789abcdef"] });
+  const byName = container("b", { sharesWith: ["vpn"] });
+  const none = container("c", { sharesWith: ["gone"] });
   const all = [vpn, byId, byName, none];
   assert.deepEqual(dependenciesOf(byId, all), ["vpn"]);
   assert.deepEqual(dependenciesOf(byName, all), ["vpn"]);

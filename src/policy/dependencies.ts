@@ -1,5 +1,5 @@
-import type { NamespaceUser } from "./groups.ts";
-import { namespaceParents } from "./groups.ts";
+import type { NamespaceUser } from "./namespaces.ts";
+import { namespaceParents } from "./namespaces.ts";
 
 /** What says which containers another one depends on. */
 export interface DependencyFacts extends NamespaceUser {
@@ -15,8 +15,8 @@ const SERVICE = "com.docker.compose.service";
 
 /**
  * Names of the containers that one depends on: the configuration's, `pratique.depends-on`,
- * watchtower's label, compose's `depends_on` (its own project only) and the owners of namespaces
- * it lives in. Names that are no container here are left out.
+ * watchtower's label, compose's `depends_on` (its own project only) and those whose
+ * namespaces it shares. Names that are no container here are left out.
  */
 export function dependenciesOf(
   container: DependencyFacts,

@@ -54,7 +54,7 @@ export async function undeclaredDependents(
   const summaries = await ports.engine.listContainers();
   const facts = summaries.map(({ id, name, labels }) => ({
     ...{ id, name, labels, service: name },
-    ...{ dependsOn: [], modes: [] },
+    ...{ dependsOn: [], sharesWith: [] },
   }));
   const known = new Set([server.container, ...companions.map(({ container }) => container)]);
   return facts

@@ -154,6 +154,7 @@ export async function planRestore(
     postgres,
     members: [
       {
+        ...{ role: "candidate", attachedTo: [], wasUp: true, reference: inspect.Config.Image },
         ...{ container: server.container, service: server.service, strategy: "engine" },
         ...{ formerId: inspect.Id, formerImageId: inspect.Image, formerDigest: null },
         ...{ formerInspect: inspect, project: null, configHash: null, baseline: null },

@@ -7,7 +7,7 @@ import { anchorImage } from "./anchor-image.ts";
 import type { RunContext } from "./context.ts";
 import { presentImage } from "./image-tags.ts";
 import type { Operation } from "./operation.ts";
-import type { MemberPlan } from "./plan.ts";
+import { candidatesOf, type MemberPlan } from "./plan.ts";
 
 class Verified {
   readonly #operationId: string;
@@ -33,7 +33,7 @@ export async function backUp(operation: Operation, context: RunContext): Promise
   operation.savePlan();
   operation.step("back-up", null);
   await anchorBoth(operation, context);
-  for (const { container, formerImageId, rotation } of operation.plan.members) {
+  for (const { container, formerImageId, rotation } of candidatesOf(operation.plan)) {
     await moveTags(rotation?.moves ?? [], engine);
     saveBackups(context.state, container, rotation?.after ?? []);
     const tagged = await engine.inspectImage(backupTag(container, 1).join(":"));
@@ -43,12 +43,12 @@ export async function backUp(operation: Operation, context: RunContext): Promise
 }
 
 function planRotations(operation: Operation, { ports, state, config }: RunContext): void {
-  for (const member of operation.plan.members) {
+  for (const member of candidatesOf(operation.plan)) {
     const running = {
       container: member.container,
       imageId: member.formerImageId,
       digest: member.formerDigest,
-      reference: operation.plan.reference,
+      reference: member.reference,
       createdAtMs: ports.clock.now(),
       inspect: member.formerInspect,
     };
@@ -64,7 +64,8 @@ async function anchorBoth(operation: Operation, { ports }: RunContext): Promise<
   const candidate = { imageId: plan.candidateImageId, reference, digest: plan.candidateDigest };
   await anchorImage(ports.engine, id, "candidate", await presentImage(candidate, ports));
   for (const [index, member] of plan.members.entries()) {
-    const former = { imageId: member.formerImageId, reference, digest: member.formerDigest };
+    const { formerImageId: imageId, formerDigest: digest } = member;
+    const former = { imageId, reference: member.reference, digest };
     await anchorImage(ports.engine, id, `former-${index}`, await presentImage(former, ports));
   }
 }

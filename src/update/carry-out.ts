@@ -5,7 +5,9 @@ import { runPostgresUpdate } from "../postgres/run-postgres-update.ts";
 import { discardCandidate } from "./clean-up.ts";
 import type { RunContext } from "./context.ts";
 import { settledReport } from "./discover.ts";
+import { followerNames } from "./followers.ts";
 import { isPass } from "./gate.ts";
+import { asTheyAreNow, type Group, type Member } from "./group.ts";
 import type { ContainerReport, Outcome, RunKind } from "./outcome.ts";
 import { factsOf, planUpdate } from "./plan-update.ts";
 import type { Prepared } from "./prepared.ts";
@@ -22,14 +24,18 @@ export interface CarryOutOptions {
   dryRun: boolean;
   /** A critical update of this run failed: the remaining critical ones wait. */
   hasCriticalFailed: boolean;
+  /** Containers that earlier updates of this run recreated or brought back. */
+  touched: ReadonlySet<string>;
 }
 
 /** The second half for one group: update it, or record why it waits. */
 export async function carryOut(
-  prepared: Prepared,
+  discovered: Prepared,
   options: CarryOutOptions,
   context: RunContext,
 ): Promise<ContainerReport[]> {
+  const group = await asTheyAreNow(discovered.group, options.touched, context.ports.engine);
+  const prepared = { ...discovered, group };
   const { end, gate, pulled, steps } = prepared;
   if (end.kind !== "ready" || gate?.approved == null || pulled === null) {
     return await refuse(prepared, end, options, context);
@@ -69,6 +75,7 @@ async function refuse(
       decision,
       ...(outcome.kind === "blocked" ? { blocking: blockingFindings(decision, scans) } : {}),
       phases: steps.phases(),
+      ...(outcome.kind === "would-update" ? followersIn(member, group) : {}),
     };
   });
   if (dryRun) {
@@ -77,6 +84,13 @@ async function refuse(
   }
   recordSettled(reports, runId, context, (container) => factsOf(container, scans, gate));
   return reports;
+}
+
+/** A dry run names what would be recreated with it. */
+function followersIn(member: Member, { members, followers }: Group) {
+  const names = followerNames(member.container, [...members, ...followers]);
+  const own = names.filter((name) => followers.some(({ container }) => container === name));
+  return own.length === 0 ? {} : { followers: own };
 }
 
 /** What blocks, with packages and versions: the decision has only ids. */

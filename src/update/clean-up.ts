@@ -5,6 +5,7 @@ import { dropOldBackups } from "./back-up.ts";
 import type { RunContext } from "./context.ts";
 import { removeIfUnused } from "./image-tags.ts";
 import type { Operation } from "./operation.ts";
+import { candidatesOf } from "./plan.ts";
 
 /**
  * Removes what only the operation needed: anchors, the candidate tag, after a commit the backups
@@ -19,7 +20,7 @@ export async function cleanUp(
   const { plan, id } = operation;
   await removeAnchors(engine, id);
   const superseded = new Set([plan.candidateImageId]);
-  for (const member of plan.members) {
+  for (const member of candidatesOf(plan)) {
     await dropCandidateTag(member.container, engine);
     superseded.add(member.formerImageId);
     if (end === "not-committed") continue;

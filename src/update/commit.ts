@@ -1,22 +1,22 @@
 import { CONTAINER_SUPERSEDED } from "../errors.ts";
 import type { RunContext } from "./context.ts";
 import type { Operation } from "./operation.ts";
+import { isReplaced } from "./replaced.ts";
 
 /**
- * Reads back from the engine that every member runs the scanned image id (I1). After this the
- * caller makes the update final in one transaction; nothing is undone by itself any more.
+ * Reads back from the engine that every candidate runs the scanned image id (I1), and that every
+ * follower lives in the namespace of its new parent on its own. After this the caller makes the update final in one transaction; nothing is undone by itself any more.
  */
 export async function confirmDeployed(operation: Operation, context: RunContext): Promise<void> {
   for (const member of operation.plan.members) {
-    const present = await context.ports.engine.inspectContainer(member.container);
-    const isOurs = present?.Image === operation.plan.candidateImageId && present.State.Running;
+    const isOurs = await isReplaced(member, operation, context.ports.engine);
     if (!isOurs) throw CONTAINER_SUPERSEDED(member.container);
   }
 }
 
 /** Removes the parked former containers; volumes stay, the new containers have them. */
 export async function removeFormer(operation: Operation, context: RunContext): Promise<void> {
-  for (const member of operation.plan.members) {
+  for (const member of operation.plan.members.toReversed()) {
     const present = await context.ports.engine.inspectContainer(member.container);
     if (present === null || present.Id === member.formerId) continue;
     await context.ports.engine.removeContainer(member.formerId, { force: true });

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
-import { COMPOSE_CHANGED, DEPLOY_FAILED } from "../errors.ts";
+import { COMPOSE_CHANGED, CONTAINER_SUPERSEDED, DEPLOY_FAILED } from "../errors.ts";
 import type { ComposeProject, ContainerSummary, Ports } from "../ports.ts";
-import { recreateFormer, sameContainer } from "./deploy-by-engine.ts";
+import { formerPolicy, recreateFormer } from "./deploy-by-engine.ts";
 import type { Operation } from "./operation.ts";
-import type { MemberPlan } from "./plan.ts";
+import { imageFor, type MemberPlan, membersWithin } from "./plan.ts";
+import { isCutOff, isReplaced } from "./replaced.ts";
 
 export type ComposeDeployDeps = Pick<Ports, "engine" | "compose" | "clock">;
 
@@ -20,7 +21,8 @@ export async function confirmUnedited(
 }
 
 /**
- * Recreates a service with `docker compose up`; the tag already names the candidate, and the files
+ * Recreates a service with `docker compose up`, and those in its namespaces with it: compose gives
+ * them the new id only in the same command. The tag already names the candidate, and the files
  * were just confirmed.
  */
 export async function deployByCompose(
@@ -28,13 +30,16 @@ export async function deployByCompose(
   operation: Operation,
   deps: ComposeDeployDeps,
 ): Promise<void> {
-  const project = projectOf(member);
   const present = await deps.engine.inspectContainer(member.container);
-  // A scaled service: `up` for its first container has replaced this one too.
-  if (present?.Image === operation.plan.candidateImageId && present.State.Running) return;
-  await sameContainer(member, deps);
-  const result = await up(project, operation, deps);
+  // Somebody else's is not ours to replace; one that a parent's `up` made but cut off is.
+  const isForeign = present !== null && present.Image !== member.formerImageId;
+  if (isForeign || (member.attachedTo.length === 0 && present?.Id !== member.formerId)) {
+    throw CONTAINER_SUPERSEDED(member.container);
+  }
+  const result = await up(member, operation, deps);
   if (result.kind === "failed") throw DEPLOY_FAILED(member.container, result.why);
+  if (member.role === "candidate" || (await isReplaced(member, operation, deps.engine))) return;
+  throw DEPLOY_FAILED(member.container, "compose left it in the namespace of a former container");
 }
 
 /**
@@ -48,22 +53,21 @@ export async function putBackByCompose(
 ): Promise<string[]> {
   const project = projectOf(member);
   const present = await ownContainers(project, member, deps);
-  const log = await candidateLog(present, operation, deps);
+  const log = await candidateLog(present, member, operation, deps);
   const former = present.find((container) => container.id === member.formerId);
-  const isInPlace = former?.name === member.container;
-  // Half-renamed containers of an interrupted `up` stand in the way of the next one.
-  for (const { id, name } of present) {
-    const isInTheWay = id !== member.formerId && (isInPlace || name !== member.container);
-    if (isInTheWay) await deps.engine.removeContainer(id, { force: true });
+  const isInPlace = former?.name === member.container && !(await isLost(member, operation, deps));
+  for (const each of isInPlace ? [member] : togetherWith(member, operation)) {
+    await clearTheWay(each, deps);
   }
   if (isInPlace) {
-    await deps.engine.startContainer(member.formerId);
+    await deps.engine.setRestartPolicy(member.formerId, formerPolicy(member));
+    if (member.wasUp) await deps.engine.startContainer(member.formerId);
     return log;
   }
   const hash = await deps.compose.configHash(project);
   if (hash !== null && hash === member.configHash) {
-    const result = await up(project, operation, deps);
-    if (result.kind === "done" && (await runsFormer(member, deps))) return log;
+    const result = await up(member, operation, deps);
+    if (result.kind === "done" && (await runsFormer(member, operation, deps))) return log;
   }
   for (const container of await ownContainers(project, member, deps)) {
     if (container.imageId === member.formerImageId && container.name === member.container) continue;
@@ -73,16 +77,54 @@ export async function putBackByCompose(
   return log;
 }
 
-async function up(project: ComposeProject, operation: Operation, deps: ComposeDeployDeps) {
-  return await deps.compose.up(project, [project.service], {
+async function up(member: MemberPlan, operation: Operation, deps: ComposeDeployDeps) {
+  const services = togetherWith(member, operation).map((each) => projectOf(each).service);
+  return await deps.compose.up(projectOf(member), [...new Set(services)], {
     operationId: operation.id,
     timeoutMs: UP_TIMEOUT_MS,
   });
 }
 
-async function runsFormer(member: MemberPlan, deps: ComposeDeployDeps): Promise<boolean> {
-  const present = await deps.engine.inspectContainer(member.container);
-  return present !== null && present.Image === member.formerImageId && present.State.Running;
+/** A member and those in its namespaces that the same `up` makes again. */
+function togetherWith(member: MemberPlan, { plan }: Operation): MemberPlan[] {
+  const { project } = projectOf(member);
+  const within = membersWithin(member, plan).filter(
+    (each) => each.strategy === "compose" && each.project?.project === project,
+  );
+  return [member, ...within];
+}
+
+/**
+ * Half-renamed containers of an interrupted `up` stand in the way of the next one, which keeps the
+ * newest. One that is all there is stays: the next takes its anonymous volumes over.
+ */
+async function clearTheWay(member: MemberPlan, deps: ComposeDeployDeps): Promise<void> {
+  const present = await ownContainers(projectOf(member), member, deps);
+  if (!present.some(({ name }) => name === member.container)) return;
+  for (const { id, name } of present) {
+    if (name !== member.container) await deps.engine.removeContainer(id, { force: true });
+  }
+}
+
+async function runsFormer(
+  member: MemberPlan,
+  operation: Operation,
+  { engine }: ComposeDeployDeps,
+): Promise<boolean> {
+  const present = await engine.inspectContainer(member.container);
+  if (present === null || !present.State.Running) return false;
+  const isTheImage = present.Image === member.formerImageId;
+  return isTheImage && !(await isCutOff(present, member, operation, engine));
+}
+
+/** The former container, in the namespace of one that is gone: nothing can start it. */
+async function isLost(
+  member: MemberPlan,
+  operation: Operation,
+  { engine }: ComposeDeployDeps,
+): Promise<boolean> {
+  const former = await engine.inspectContainer(member.formerId);
+  return former === null || (await isCutOff(former, member, operation, engine));
 }
 
 /**
@@ -105,10 +147,13 @@ async function ownContainers(
 
 async function candidateLog(
   present: readonly ContainerSummary[],
+  member: MemberPlan,
   operation: Operation,
   deps: ComposeDeployDeps,
 ): Promise<string[]> {
-  const candidate = present.find(({ imageId }) => imageId === operation.plan.candidateImageId);
+  // A follower's failed container may be gone already: its last lines are in the evidence.
+  if (member.role === "follows") return [];
+  const candidate = present.find(({ imageId }) => imageId === imageFor(member, operation.plan));
   return candidate === undefined ? [] : await deps.engine.logTail(candidate.id, 50).catch(() => []);
 }
 

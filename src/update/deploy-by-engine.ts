@@ -1,8 +1,9 @@
 import { CONTAINER_SUPERSEDED, isError, PORT_TAKEN, RECREATION_REFUSED } from "../errors.ts";
 import type { ContainerInspect, Ports, RestartPolicy } from "../ports.ts";
 import type { Operation } from "./operation.ts";
-import { type MemberPlan, parkedName, temporaryName } from "./plan.ts";
+import { imageFor, type MemberPlan, parkedName, temporaryName } from "./plan.ts";
 import { planRecreation } from "./recreation.ts";
+import { isCutOff, parentIds } from "./replaced.ts";
 
 export type EngineDeployDeps = Pick<Ports, "engine" | "clock">;
 
@@ -21,22 +22,18 @@ export async function deployByEngine(
 ): Promise<void> {
   const { engine } = deps;
   const former = await sameContainer(member, deps);
-  const newId = await createFrom(
-    member,
-    {
-      name: temporaryName(member.container, operation.id),
-      imageId: operation.plan.candidateImageId,
-      reference: operation.plan.reference,
-    },
-    deps,
-  );
+  const target = {
+    name: temporaryName(member.container, operation.id),
+    imageId: imageFor(member, operation.plan),
+  };
+  const newId = await createFrom(member, target, operation, deps);
   member.newId = newId;
   operation.savePlan();
   await engine.setRestartPolicy(former.Id, { Name: "no" });
   await engine.stopContainer(former.Id);
   await engine.renameContainer(former.Id, parkedName(member.container, operation.id));
   await engine.renameContainer(newId, member.container);
-  await startOrRetry(newId, deps);
+  if (member.wasUp) await startOrRetry(newId, deps);
 }
 
 /**
@@ -52,7 +49,7 @@ export async function putBackByEngine(
   const { engine } = deps;
   const candidateLog = await removeCandidate(member, operation, deps);
   const former = await engine.inspectContainer(member.formerId);
-  if (former === null) {
+  if (former === null || (await isCutOff(former, member, operation, engine))) {
     await recreateFormer(member, operation, deps);
     return candidateLog;
   }
@@ -61,37 +58,38 @@ export async function putBackByEngine(
     await engine.renameContainer(member.formerId, member.container);
   }
   await engine.setRestartPolicy(member.formerId, formerPolicy(member));
-  if (!former.State.Running) await startOrRetry(member.formerId, deps);
+  if (!former.State.Running && member.wasUp) await startOrRetry(member.formerId, deps);
   return candidateLog;
 }
 
-/** Makes the former container again from its saved inspect: the last way back. */
+/**
+ * Makes the former container again from its saved inspect: the last way back, and the only one for
+ * a follower whose parent had to be made again. The former one goes only when the new one is there.
+ */
 export async function recreateFormer(
   member: MemberPlan,
   operation: Operation,
   deps: EngineDeployDeps,
 ): Promise<void> {
-  const existing = await deps.engine.inspectContainer(member.container);
-  if (existing !== null && existing.Image !== member.formerImageId) {
-    await deps.engine.removeContainer(existing.Id, { force: true });
+  const { engine } = deps;
+  const existing = await engine.inspectContainer(member.container);
+  const isUsable =
+    existing?.Image === member.formerImageId &&
+    !(await isCutOff(existing, member, operation, engine));
+  let id = existing?.Id ?? "";
+  if (!isUsable) {
+    const name = temporaryName(member.container, operation.id);
+    id = await createFrom(member, { name, imageId: member.formerImageId }, operation, deps);
+    if (existing !== null) await engine.removeContainer(existing.Id, { force: true });
+    // Parked, with the parts of a parent that is gone: nothing could start it.
+    await engine.removeContainer(member.formerId, { force: true });
+    await engine.renameContainer(id, member.container);
   }
-  const id =
-    existing?.Image === member.formerImageId
-      ? existing.Id
-      : await createFrom(
-          member,
-          {
-            name: member.container,
-            imageId: member.formerImageId,
-            reference: operation.plan.reference,
-          },
-          deps,
-        );
-  await startOrRetry(id, deps);
+  if (member.wasUp) await startOrRetry(id, deps);
 }
 
 /** The container as it was discovered; somebody else's replacement ends the operation. */
-export async function sameContainer(
+async function sameContainer(
   member: MemberPlan,
   deps: EngineDeployDeps,
 ): Promise<ContainerInspect> {
@@ -104,15 +102,17 @@ export async function sameContainer(
 
 async function createFrom(
   member: MemberPlan,
-  target: { name: string; imageId: string; reference: string },
-  deps: EngineDeployDeps,
+  { name, imageId }: { name: string; imageId: string },
+  operation: Operation,
+  { engine }: EngineDeployDeps,
 ): Promise<string> {
-  const { engine } = deps;
+  const parents = await parentIds(member, operation, engine);
+  const target = { imageId, reference: member.reference, parents };
   const spec = await planRecreation(member.formerInspect, target, engine);
   if (spec.refusals.length > 0) throw RECREATION_REFUSED(member.container, spec.refusals);
-  const leftover = await engine.inspectContainer(target.name);
+  const leftover = await engine.inspectContainer(name);
   if (leftover !== null) await engine.removeContainer(leftover.Id, { force: true });
-  return await engine.createContainer(target.name, spec.body, spec.platform);
+  return await engine.createContainer(name, spec.body, spec.platform);
 }
 
 async function removeCandidate(
@@ -141,7 +141,8 @@ async function freeName(member: MemberPlan, deps: EngineDeployDeps): Promise<voi
   }
 }
 
-function formerPolicy(member: MemberPlan): RestartPolicy {
+/** As it was before it was parked. */
+export function formerPolicy(member: MemberPlan): RestartPolicy {
   return member.formerInspect.HostConfig.RestartPolicy ?? { Name: "no" };
 }
 

@@ -6,12 +6,14 @@ import { deployByEngine } from "./deploy-by-engine.ts";
 import type { ApprovedImage } from "./gate.ts";
 import { pointTag } from "./image-tags.ts";
 import type { Operation } from "./operation.ts";
-import type { MemberPlan } from "./plan.ts";
+import { imageFor, type MemberPlan, membersWithin } from "./plan.ts";
+import { isReplaced } from "./replaced.ts";
 
 /**
- * Puts the approved image in service for one member: the tag moves, the container is replaced.
- * Needs the gate's and the backup's proof, so a wrong order does not compile (I2, I4). Throws
- * COMPOSE_CHANGED or CONTAINER_SUPERSEDED before anything is touched.
+ * Puts the approved image in service for one member, or makes a follower again: the tag moves, the
+ * containers in its namespaces stop, it is replaced. Needs the gate's and the backup's proof, so a
+ * wrong order does not compile (I2, I4). Throws COMPOSE_CHANGED or CONTAINER_SUPERSEDED before
+ * anything is touched.
  */
 export async function deploy(
   member: MemberPlan,
@@ -19,26 +21,52 @@ export async function deploy(
   _proofs: { approved: ApprovedImage; backup: VerifiedBackup },
   context: RunContext,
 ): Promise<void> {
-  await confirmUntouched(member, operation, context);
-  if (member.strategy === "compose") await confirmUnedited(member, context.ports);
-  member.deployStartedAtMs = context.ports.clock.now();
+  const { ports } = context;
+  // A follower is touched with its parent, and was looked at then.
+  if (member.deployStartedAtMs === null) await begin(member, operation, context);
+  await pointTag(member.reference, imageFor(member, operation.plan), ports.engine);
+  if (await isReplaced(member, operation, ports.engine)) return;
+  if (member.strategy === "compose") await deployByCompose(member, operation, ports);
+  else await deployByEngine(member, operation, ports);
+}
+
+/** Looks at all that will be touched, says so in the journal, and stops what lives within. */
+async function begin(member: MemberPlan, operation: Operation, context: RunContext): Promise<void> {
+  const { engine, compose, clock } = context.ports;
+  const within = membersWithin(member, operation.plan).filter(
+    ({ deployStartedAtMs }) => deployStartedAtMs === null,
+  );
+  for (const each of [member, ...within]) {
+    await confirmUntouched(each, operation, context);
+    if (each.strategy === "compose") await confirmUnedited(each, { compose });
+  }
+  for (const each of [member, ...within]) each.deployStartedAtMs = clock.now();
   operation.savePlan();
-  await pointTag(operation.plan.reference, operation.plan.candidateImageId, context.ports.engine);
-  if (member.strategy === "compose") await deployByCompose(member, operation, context.ports);
-  else await deployByEngine(member, operation, context.ports);
+  for (const { formerId } of within.toReversed()) {
+    const present = await engine.inspectContainer(formerId);
+    if (present === null) continue;
+    await engine.setRestartPolicy(formerId, { Name: "no" });
+    if (present.State.Running) await engine.stopContainer(formerId);
+  }
+  // Compose makes them again together with their parent, from what their tags mean.
+  for (const each of within) {
+    await pointTag(each.reference, imageFor(each, operation.plan), engine);
+  }
 }
 
 /** Hours may have passed since it was discovered: what somebody did meanwhile is not undone. */
 async function confirmUntouched(
-  { container, formerId }: MemberPlan,
+  member: MemberPlan,
   { plan }: Operation,
   { ports }: RunContext,
 ): Promise<void> {
+  const { container, formerId, wasUp } = member;
   const present = await ports.engine.inspectContainer(container);
   // A scaled service: the `up` of its first container replaced this one too.
-  if (present?.Image === plan.candidateImageId) return;
+  if (member.role === "candidate" && present?.Image === plan.candidateImageId) return;
   const isUp = present !== null && (present.State.Running || present.State.Restarting);
   // PostgreSQL was stopped by its own procedure; a roll back by hand may mend what is down.
   const mayBeDown = plan.kind === "rollback" || plan.postgres !== undefined;
-  if (present?.Id !== formerId || !(isUp || mayBeDown)) throw CONTAINER_SUPERSEDED(container);
+  const isAsItWas = isUp === wasUp || (mayBeDown && wasUp);
+  if (present?.Id !== formerId || !isAsItWas) throw CONTAINER_SUPERSEDED(container);
 }

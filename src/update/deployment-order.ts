@@ -1,4 +1,5 @@
 import { type DependencyFacts, dependenciesOf } from "../policy/dependencies.ts";
+import { sharedWith } from "../policy/namespaces.ts";
 import { type Ordered, orderContainers, orderGroups, type Rank } from "../policy/order.ts";
 import { ownLabels } from "../policy/watch.ts";
 import { choosePreset } from "../services/catalog.ts";
@@ -57,14 +58,13 @@ function toOrdered(
 }
 
 function toFacts(item: InventoryItem): DependencyFacts {
-  const { NetworkMode, PidMode, IpcMode } = item.inspect.HostConfig;
   const labels = item.inspect.Config.Labels ?? {};
   const imageLabels = item.image?.Config?.Labels ?? {};
   return {
     id: item.inspect.Id,
     name: item.container,
     service: item.service,
-    modes: [NetworkMode, text(PidMode), text(IpcMode)],
+    sharesWith: sharedWith(item.inspect.HostConfig),
     labels: ownLabels({ labels, imageLabels }),
     dependsOn: item.settings?.dependsOn ?? [],
   };
@@ -83,8 +83,4 @@ function rankOf(item: InventoryItem, { config }: RunContext): Rank {
 
 function isHostOf(url: string | null | undefined, { container }: InventoryItem): boolean {
   return url !== null && url !== undefined && URL.parse(url)?.hostname === container;
-}
-
-function text(value: unknown): string | undefined {
-  return typeof value === "string" ? value : undefined;
 }

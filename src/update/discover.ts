@@ -1,4 +1,4 @@
-import { groupByReference, type NamespaceUser, namespaceDependents } from "../policy/groups.ts";
+import { groupByReference } from "../policy/groups.ts";
 import type { SkipReason } from "../policy/watch.ts";
 import type { ResolveResult } from "../ports.ts";
 import { failedRollbacks, unfinishedOperations } from "../state/journal.ts";
@@ -7,6 +7,7 @@ import type { State } from "../state/state.ts";
 import type { Digest } from "../values/digest.ts";
 import { referenceKey } from "../values/image-reference.ts";
 import type { RunContext } from "./context.ts";
+import { findFollowers } from "./followers.ts";
 import type { Group, Member } from "./group.ts";
 import type { InventoryItem } from "./inventory.ts";
 import type { ContainerReport, Outcome } from "./outcome.ts";
@@ -80,11 +81,17 @@ function judgeGroup(
     .map((member) => settledReport(member, { kind: "up-to-date" }, digest));
   const [first, ...others] = sharing.filter((member) => !isCurrent(member));
   if (first === undefined) return { group: null, reports: current };
-  const { reference } = first;
-  const group: Group = { reference, candidate: digest, members: [first, ...others] };
-  const waiting = whyGroupWaits(group, facts, context);
-  if (waiting === null) return { group, reports: current };
-  return { group: null, reports: [...current, ...waiting] };
+  const members: Group["members"] = [first, ...others];
+  const waiting = whyGroupWaits(members, digest, facts, context);
+  if (waiting !== null) return { group: null, reports: [...current, ...waiting] };
+  const followers = findFollowers(members, facts.items, context);
+  if (!("kind" in followers)) {
+    const group = { reference: first.reference, candidate: digest, members, followers };
+    return { group, reports: current };
+  }
+  const held: Outcome = { kind: "held", reason: followers.reason, why: followers.why };
+  const reports = members.map((member) => settledReport(member, held, digest));
+  return { group: null, reports: [...current, ...reports] };
 }
 
 /** The report of a container for which nothing was begun. */
@@ -165,7 +172,8 @@ export function toMember(
 
 /** One member that waits makes the group wait. Null where it may go on. */
 function whyGroupWaits(
-  { members, candidate, reference }: Group,
+  members: Group["members"],
+  candidate: Digest,
   facts: WaitFacts,
   { state }: RunContext,
 ): ContainerReport[] | null {
@@ -174,7 +182,7 @@ function whyGroupWaits(
     .filter(({ outcome }) => outcome !== null);
   const cause = causes[0];
   if (cause === undefined) return null;
-  const why = `shares ${reference.text} with ${cause.member.container}, which waits`;
+  const why = `shares ${members[0].reference.text} with ${cause.member.container}, which waits`;
   return members.map((member) => {
     const own = causes.find((each) => each.member === member)?.outcome;
     return settledReport(member, own ?? { kind: "held", reason: "group", why }, candidate);
@@ -184,7 +192,7 @@ function whyGroupWaits(
 function whyMemberWaits(
   { container, mode }: Member,
   candidate: Digest,
-  { items, isByHand }: WaitFacts,
+  { isByHand }: WaitFacts,
   state: State,
 ): Outcome | null {
   if (isQuarantined(state, container, candidate)) {
@@ -203,16 +211,5 @@ function whyMemberWaits(
     const why = `An earlier roll back failed and waits for a person; \`pratique rollback container ${container}\` or \`pratique update ${container}\` settles it.`;
     return { kind: "held", reason: "rollback-failed", why };
   }
-  const dependents = namespaceDependents(items.map(toNamespaceUser)).get(container) ?? [];
-  if (dependents.length > 0) {
-    const why = `${dependents.join(", ")} live in its network, PID or IPC namespace and would be cut off: pratique does not recreate them with it yet. Update them together by hand.`;
-    return { kind: "held", reason: "unsupported", why };
-  }
   return mode === "notify" ? { kind: "available" } : null;
-}
-
-function toNamespaceUser({ container, inspect }: InventoryItem): NamespaceUser {
-  const { NetworkMode, PidMode, IpcMode } = inspect.HostConfig;
-  const modes = [NetworkMode, PidMode, IpcMode].filter((mode) => typeof mode === "string");
-  return { id: inspect.Id, name: container, modes };
 }

@@ -1,5 +1,5 @@
 import type { RunContext } from "./context.ts";
-import type { Group, Member } from "./group.ts";
+import { type Follower, type Group, isUp, type Member } from "./group.ts";
 import { pointTag } from "./image-tags.ts";
 import type { Refusal } from "./refusal.ts";
 
@@ -22,8 +22,9 @@ export async function findDrift(
 ): Promise<ComposeAgreement | Refusal> {
   const hashes = new Map<string, string | null>();
   const byEngine = new Set<string>();
-  for (const member of group.members) {
-    await pointTag(member.reference.text, member.image.Id, context.ports.engine);
+  for (const member of [...group.members, ...group.followers]) {
+    const moved = await settleTag(member, context);
+    if (moved !== null) return moved;
     if (member.project === null || member.strategy !== "compose") continue;
     const drift = await findMemberDrift(member, context);
     if (drift !== null && context.config.deploy.drift === "engine" && drift.reason === "drift") {
@@ -41,7 +42,28 @@ export async function findDrift(
   return { kind: "agrees", hashes, byEngine };
 }
 
-async function findMemberDrift(member: Member, context: RunContext): Promise<Refusal | null> {
+/** A tag that the registry knows is pointed back; one that was built here is somebody's work. */
+async function settleTag(
+  member: Member | Follower,
+  { ports }: RunContext,
+): Promise<Refusal | null> {
+  const { container, image, inspect } = member;
+  const reference = inspect.Config.Image;
+  if (!("isWatched" in member) || member.isWatched) {
+    await pointTag(reference, image.Id, ports.engine);
+    return null;
+  }
+  const named = await ports.engine.inspectImage(reference);
+  // One that is stopped is left as it is then (`planUpdate`).
+  if (named?.Id === image.Id || !isUp(member)) return null;
+  const why = `${container} is recreated with it, but ${reference} no longer means the image that it runs. Recreate it first, or give that image its name back.`;
+  return { kind: "hold", reason: "unsupported", why };
+}
+
+async function findMemberDrift(
+  member: Member | Follower,
+  context: RunContext,
+): Promise<Refusal | null> {
   const { compose } = context.ports;
   const { project, container } = member;
   if (project === null) return null;

@@ -6,6 +6,7 @@ import { shortDigest } from "../values/digest.ts";
 import { formatDuration } from "../values/duration.ts";
 import type { RunContext } from "./context.ts";
 import { toMember } from "./discover.ts";
+import { findFollowers, followerNames } from "./followers.ts";
 import type { Member } from "./group.ts";
 import { type InventoryItem, takeInventory } from "./inventory.ts";
 import { containerNamed } from "./run-cycle.ts";
@@ -24,10 +25,10 @@ export async function explain(name: string, context: RunContext): Promise<Explan
     container: item.container,
     service: item.service,
     reference: item.inspect.Config.Image,
-    settings: settingsOf(item, member, context),
+    settings: [...settingsOf(item, member, context), ...namespaceRows(item, items)],
     steps: stepsOf(item, member, items),
     decision: known?.decision ?? null,
-    obstacles: obstaclesOf(item, context),
+    obstacles: [...obstaclesOf(item, context), ...followerObstacles(member, items, context)],
   };
 }
 
@@ -81,6 +82,20 @@ function settingsOf(item: InventoryItem, member: Member | null, { config }: RunC
   return rows;
 }
 
+/** Whom it is recreated with, and who is recreated with it: their namespaces say so. */
+function namespaceRows({ container }: InventoryItem, items: readonly InventoryItem[]): Setting[] {
+  const parents = items
+    .filter((other) => followerNames(other.container, items).includes(container))
+    .map((other) => other.container);
+  const followers = followerNames(container, items);
+  return [
+    ...(parents.length === 0 ? [] : [row("recreated with", parents.join(", "), NAMESPACES)]),
+    ...(followers.length === 0 ? [] : [row("recreates too", followers.join(", "), NAMESPACES)]),
+  ];
+}
+
+const NAMESPACES = "shared namespaces, links or volumes";
+
 function row(key: string, value: string, origin: string): Setting {
   return { key, value, origin };
 }
@@ -96,6 +111,8 @@ function stepsOf(
   const sharing = items.filter(
     (other) => other.container !== container && other.inspect.Config.Image === reference,
   );
+  const followers = followerNames(container, items);
+  const withIt = followers.length === 0 ? "" : `, with ${followers.join(", ")}`;
   const together =
     sharing.length === 0
       ? ""
@@ -108,16 +125,26 @@ function stepsOf(
     { phase: "back-up", text: `keep ${shortDigest(member.inspect.Image)} as backup-1` },
     {
       phase: "deploy",
-      text:
+      text: `${
         member.strategy === "compose"
           ? `docker compose up -d --no-deps ${member.project?.service ?? container}`
-          : "create it again beside the former one, exchange them, start",
+          : "create it again beside the former one, exchange them, start"
+      }${withIt}`,
     },
     { phase: "verify", text: "wait until it is up, stable and healthy" },
     { phase: "commit", text: "make it final and report the downtime" },
     { phase: "roll-back", text: "if anything failed: the former image back, and proved healthy" },
     { phase: "clean-up", text: "drop backups beyond the kept ones and unused images" },
   ];
+}
+
+function followerObstacles(
+  member: Member | null,
+  items: readonly InventoryItem[],
+  context: RunContext,
+): string[] {
+  const found = member === null ? [] : findFollowers([member], items, context);
+  return "kind" in found ? [found.why] : [];
 }
 
 function obstaclesOf({ container, watch }: InventoryItem, { state }: RunContext): string[] {

@@ -29,13 +29,17 @@ export interface Glance {
   /** As the container's configuration has it. */
   image: string;
   state: string;
+  networkMode: string;
   reference: ImageReference | null;
   runningDigests: readonly Digest[];
   watch: WatchDecision;
+  /** pratique itself, or the socket proxy it talks through. */
+  isOwn: boolean;
 }
 
 /** One container as the engine has it now, and what the configuration says of it. */
-export interface InventoryItem extends Omit<Glance, "image" | "containerId" | "imageId" | "state"> {
+export interface InventoryItem
+  extends Omit<Glance, "image" | "containerId" | "imageId" | "state" | "networkMode"> {
   inspect: ContainerInspect;
   /** Null when the image was removed under the running container. */
   image: ImageInspect | null;
@@ -49,6 +53,7 @@ interface Facts {
   image: string;
   imageId: string;
   state: string;
+  networkMode: string;
   labels: Readonly<Record<string, string>>;
   imageLabels: Readonly<Record<string, string>>;
   repoDigests: readonly string[];
@@ -143,6 +148,7 @@ function toItem(
       image: inspect.Config.Image,
       imageId: inspect.Image,
       state: inspect.State.Status,
+      networkMode: inspect.HostConfig.NetworkMode ?? "",
       labels,
       imageLabels: image?.Config?.Labels ?? {},
       repoDigests: image?.RepoDigests ?? [],
@@ -161,13 +167,9 @@ function judge(facts: Facts, own: ReadonlySet<string>, { config, state }: RunCon
   const known = knownCandidate(state, container);
   const recorded = known?.runningImageId === imageId ? known.runningDigest : null;
   const runningDigests = digestsOf(facts.repoDigests, reference, recorded);
+  const isOwn = own.has(facts.id) || own.has(container);
   const watch = decideWatch(
-    {
-      ...facts,
-      reference,
-      hasRepoDigest: runningDigests.length > 0,
-      isOwn: own.has(facts.id) || own.has(container),
-    },
+    { ...facts, reference, hasRepoDigest: runningDigests.length > 0, isOwn },
     {
       watch: config.watch,
       mode: settings?.mode ?? null,
@@ -182,9 +184,11 @@ function judge(facts: Facts, own: ReadonlySet<string>, { config, state }: RunCon
     imageId,
     image: facts.image,
     state: facts.state,
+    networkMode: facts.networkMode,
     reference,
     runningDigests,
     watch,
+    isOwn,
   };
 }
 

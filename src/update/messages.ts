@@ -22,6 +22,8 @@ interface About {
   container: string;
   /** Key in the configuration: the name in the title. */
   service: string;
+  /** Containers in its namespaces, which went the same way. */
+  followers?: readonly string[];
 }
 
 interface Trouble extends About {
@@ -152,12 +154,16 @@ function bodyOf(event: UpdateEvent): string {
       const end = event.isRolledBack
         ? "rolled back, the former image runs and is as healthy as before"
         : "nothing was changed";
-      return troubleBody(`failed - in ${event.phase}; ${end}`, event);
+      return troubleBody(`failed - in ${event.phase}; ${end}`, event, "brought back with it");
     }
     case "rollback-triggered":
       return troubleBody(`rolling back - ${event.phase} failed`, event);
     case "rollback-failed":
-      return troubleBody("roll-back failed - the service needs a person now", event);
+      return troubleBody(
+        "roll-back failed - the service needs a person now",
+        event,
+        "look at these, too",
+      );
     case "run-summary":
       return summaryBody(event);
   }
@@ -187,6 +193,7 @@ function successBody(event: Extract<UpdateEvent, { event: "update-success" }>): 
     lines.push(`fixed: ${countedIds(fixed, logged)}; new: ${countedIds(comparison.new, logged)}`);
   }
   if (event.named.length > 0) lines.push(`still there: ${idsText(event.named)}`);
+  lines.push(...followersLine("recreated with it", event));
   for (const approval of event.approvals) lines.push(approvalText(approval));
   if (event.downtimeMs !== null) lines.push(`downtime: ${formatDuration(event.downtimeMs)}`);
   return lines.join("\n");
@@ -200,10 +207,14 @@ function countedIds(ids: readonly string[], logged: readonly string[]): string {
   return `${ids.length} (${idsText(named, 5)}${rest === 0 ? "" : `, ${rest} only logged`})`;
 }
 
-function troubleBody(status: string, { why, evidence }: Trouble): string {
-  const reason = cleaned(why);
-  const more = beyondReason(reason, evidence.map(cleaned)).slice(0, MOST_EVIDENCE);
-  return [status, reason, ...more].join("\n");
+function troubleBody(status: string, trouble: Trouble, label = ""): string {
+  const reason = cleaned(trouble.why);
+  const more = beyondReason(reason, trouble.evidence.map(cleaned)).slice(0, MOST_EVIDENCE);
+  return [status, reason, ...followersLine(label, trouble), ...more].join("\n");
+}
+
+function followersLine(label: string, { followers = [] }: About): string[] {
+  return followers.length === 0 || label === "" ? [] : [`${label}: ${idsText(followers, 12)}`];
 }
 
 const SUMMARY_WORDS: readonly [Outcome["kind"], string][] = [

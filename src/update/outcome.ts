@@ -34,6 +34,8 @@ export interface ContainerReport {
   /** Of a blocked candidate: the findings that the decision names as blockers. */
   blocking?: readonly Finding[];
   outcome: Outcome;
+  /** Containers in its namespaces, recreated (or brought back) with it; not where there are none. */
+  followers?: readonly string[];
   phases: readonly { phase: Phase; durationMs: number }[];
 }
 

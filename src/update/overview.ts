@@ -1,4 +1,5 @@
 import type { ContainerStatus, StatusReport } from "../cli/reports.ts";
+import { isNamed, namespaceOwner } from "../policy/namespaces.ts";
 import { countBackups } from "../state/backups.ts";
 import { type KnownCandidate, listCandidates } from "../state/candidates.ts";
 import { operationSteps, unfinishedOperations } from "../state/journal.ts";
@@ -59,12 +60,21 @@ function describeAll(items: readonly Glance[], { state }: RunContext): Container
       runningDigest: item.runningDigests[0] ?? null,
       candidate: known?.candidate ?? null,
       skipped: watch.kind === "skipped" ? watch.why : null,
+      recreatedWith: parentOf(item, items),
       decision: known?.decision ?? null,
       queue: queue.get(container) ?? null,
       lastUpdate: last === undefined ? null : { at: iso(last.atMs), outcome: last.outcome.kind },
       backups: backups.get(container) ?? 0,
     };
   });
+}
+
+/** The container in whose network it lives; what an update of that one means for it, too. */
+function parentOf({ networkMode }: Glance, items: readonly Glance[]): string | null {
+  const owner = namespaceOwner(networkMode);
+  if (owner === null) return null;
+  const isOwner = ({ container: name, containerId: id }: Glance) => isNamed({ id, name }, owner);
+  return items.find(isOwner)?.container ?? null;
 }
 
 /** What the last run knew counts only while the container still has the same reference. */

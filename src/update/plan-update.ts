@@ -1,7 +1,8 @@
+import { namespaceParents, parentsFirst, sharedWith } from "../policy/namespaces.ts";
 import type { RunContext } from "./context.ts";
 import type { ComposeAgreement } from "./drift.ts";
 import type { GateResult } from "./gate.ts";
-import type { Member } from "./group.ts";
+import { type Follower, isUp, type Member } from "./group.ts";
 import type { MemberPlan, UpdateFacts, UpdatePlan } from "./plan.ts";
 import type { Prepared } from "./prepared.ts";
 import type { PulledImage } from "./pull.ts";
@@ -26,16 +27,22 @@ export async function planUpdate(
   const baseline = await takeBaseline(group, options, context);
   if (baseline.kind === "hold") return baseline;
   const { reference } = group;
-  const target = { imageId: pulled.image.Id, reference: reference.text };
-  for (const member of group.members) {
-    if (planMember(member, agreement).strategy === "compose") continue;
-    const { refusals } = await planRecreation(member.inspect, target, context.ports.engine);
-    const why = `${member.container} cannot be recreated safely: ${refusals.join("; ")}`;
-    if (refusals.length > 0) return { kind: "hold", reason: "unsupported", why };
+  const all = parentsFirst([...group.members, ...group.followers].map(toUser)).map(
+    ({ replaced }) => replaced,
+  );
+  const kept: (Member | Follower)[] = [];
+  for (const each of all) {
+    const refusals = await refusalsOf(each, pulled, agreement, context);
+    const why = `${each.container} cannot be recreated safely: ${refusals.join("; ")}`;
+    if (refusals.length === 0) kept.push(each);
+    // What is stopped and of no further use (a one-off of compose) is nobody's loss.
+    else if (isMember(each) || isUp(each)) return { kind: "hold", reason: "unsupported", why };
   }
-  const [first, ...others] = group.members.map((member) => ({
-    ...planMember(member, agreement),
-    baseline: baseline.reports.get(member.container) ?? null,
+  const users = kept.map(toUser);
+  const [first, ...others] = kept.map((each) => ({
+    ...planMember(each, agreement),
+    attachedTo: namespaceParents(toUser(each), users),
+    baseline: baseline.reports.get(each.container) ?? null,
   }));
   if (first === undefined) throw new Error("a group has members");
   return {
@@ -50,13 +57,46 @@ export async function planUpdate(
   };
 }
 
+/** Why the engine could not make it again as it is; compose makes its containers from files. */
+async function refusalsOf(
+  each: Member | Follower,
+  pulled: PulledImage,
+  agreement: ComposeAgreement,
+  { ports }: RunContext,
+): Promise<readonly string[]> {
+  if (strategyOf(each, agreement) === "compose") return [];
+  const imageId = isMember(each) ? pulled.image.Id : each.inspect.Image;
+  const reference = each.inspect.Config.Image;
+  const target = { imageId, reference };
+  if (!isMember(each) && (await ports.engine.inspectImage(reference))?.Id !== imageId) {
+    return [`${reference} names another image than it was made from`];
+  }
+  return (await planRecreation(each.inspect, target, ports.engine)).refusals;
+}
+
+function isMember(each: Member | Follower): each is Member {
+  return "mode" in each;
+}
+
+function strategyOf(each: Member | Follower, { byEngine }: ComposeAgreement) {
+  return byEngine.has(each.container) ? "engine" : each.strategy;
+}
+
+function toUser<Each extends Member | Follower>(replaced: Each) {
+  const { container: name, inspect } = replaced;
+  return { replaced, name, id: inspect.Id, sharesWith: sharedWith(inspect.HostConfig) };
+}
+
 /** What the journal keeps of a member before anything is changed. */
-export function planMember(member: Member, agreement: ComposeAgreement): MemberPlan {
-  const byEngine = agreement.byEngine.has(member.container);
+function planMember(member: Member | Follower, agreement: ComposeAgreement): MemberPlan {
   return {
+    role: isMember(member) ? "candidate" : "follows",
     container: member.container,
     service: member.service,
-    strategy: byEngine ? "engine" : member.strategy,
+    reference: member.inspect.Config.Image,
+    strategy: strategyOf(member, agreement),
+    attachedTo: [],
+    wasUp: isMember(member) || isUp(member),
     formerId: member.inspect.Id,
     formerImageId: member.inspect.Image,
     formerDigest: member.runningDigests[0] ?? null,

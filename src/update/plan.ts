@@ -11,10 +11,21 @@ import type { HealthReport } from "../services/health-report.ts";
 import type { Digest } from "../values/digest.ts";
 
 export interface MemberPlan {
+  /**
+   * `follows`: it lives in a candidate's namespaces, and is recreated with it on the image that it
+   * has. All that is done and undone is the same for both; only a candidate has an outcome.
+   */
+  role: "candidate" | "follows";
   container: string;
   /** Key in the configuration. */
   service: string;
+  /** As the container's configuration has it. */
+  reference: string;
   strategy: "compose" | "engine";
+  /** Members whose namespaces it shares: they are replaced before it, and it stops before them. */
+  attachedTo: readonly string[];
+  /** False for a follower that was stopped: it is recreated, never started. */
+  wasUp: boolean;
   formerId: string;
   formerImageId: string;
   formerDigest: Digest | null;
@@ -41,15 +52,46 @@ export interface UpdateFacts {
 
 export interface UpdatePlan {
   kind: "update" | "rollback";
-  /** As the containers' configuration has it. */
+  /** As the candidates' configuration has it. */
   reference: string;
   candidateDigest: Digest | null;
   candidateImageId: string;
   /** What the history and the message say of each member, by container; decided before. */
   facts: Record<string, UpdateFacts>;
+  /** Parents before children; the first is a candidate. */
   members: [MemberPlan, ...MemberPlan[]];
   /** Set where the (only) member is a PostgreSQL server: its own procedure (src/postgres/). */
   postgres?: PostgresPlan;
+}
+
+/** The members that get the candidate, and the outcome. */
+export function candidatesOf({ members }: Pick<UpdatePlan, "members">): MemberPlan[] {
+  return members.filter(({ role }) => role === "candidate");
+}
+
+/** The image that a member runs when the update is done. */
+export function imageFor(member: MemberPlan, { candidateImageId }: UpdatePlan): string {
+  return member.role === "candidate" ? candidateImageId : member.formerImageId;
+}
+
+/** The members that live in this one's namespaces, children of children too, parents first. */
+export function membersWithin(
+  { container }: Pick<MemberPlan, "container">,
+  { members }: Pick<UpdatePlan, "members">,
+): MemberPlan[] {
+  const names = new Set([container]);
+  return members.filter((member) => {
+    const isWithin = member.attachedTo.some((name) => names.has(name));
+    if (isWithin) names.add(member.container);
+    return isWithin;
+  });
+}
+
+/** The containers that are recreated with a candidate, by name. */
+export function followersOf(candidate: MemberPlan, plan: Pick<UpdatePlan, "members">): string[] {
+  return membersWithin(candidate, plan)
+    .filter(({ role }) => role === "follows")
+    .map(({ container }) => container);
 }
 
 /** Names that a crashed operation can be recognised by; deterministic, so a lost id is no loss. */

@@ -3,14 +3,14 @@ import type { RunContext } from "./context.ts";
 import type { Failure } from "./failure.ts";
 import type { Operation } from "./operation.ts";
 import type { ContainerReport, Outcome } from "./outcome.ts";
-import type { MemberPlan } from "./plan.ts";
+import { candidatesOf, followersOf, type MemberPlan, type UpdatePlan } from "./plan.ts";
 import { recordEnding, tellRollBackBegins } from "./record.ts";
 import type { Steps } from "./steps.ts";
 
 /** On a full disk the state's reserve is given up for these. */
 const ESSENTIAL = { isEssential: true };
 
-/** How each member's update ended, by container. */
+/** How each candidate's update ended, by container. */
 export type Outcomes = ReadonlyMap<string, Outcome>;
 
 /**
@@ -62,10 +62,10 @@ export function reportsOf(
   outcomes: Outcomes,
   steps: Steps,
 ): ContainerReport[] {
-  return operation.plan.members.map((member) => reportOf(operation, member, outcomes, steps));
+  return candidatesOf(operation.plan).map((member) => reportOf(operation, member, outcomes, steps));
 }
 
-/** Tells that a roll back begins, for every member. */
+/** Tells that a roll back begins, for every candidate. */
 export function announceRollBack(
   operation: Operation,
   failure: Failure,
@@ -73,7 +73,7 @@ export function announceRollBack(
 ): void {
   try {
     context.state.transaction(() => {
-      for (const { container, service } of operation.plan.members) {
+      for (const { container, service } of candidatesOf(operation.plan)) {
         const key = keyOf(operation, container);
         tellRollBackBegins({ container, service, key }, failure, context);
       }
@@ -92,15 +92,22 @@ function recordAll(
   context: RunContext,
 ): ContainerReport[] {
   const { plan } = operation;
-  return plan.members.map((member) => {
+  return candidatesOf(plan).map((member) => {
     const report = reportOf(operation, member, outcomes, steps);
     const facts = plan.facts[member.container] ?? NO_FACTS;
     const { candidateImageId, kind } = plan;
     const key = keyOf(operation, member.container);
-    const ending = { report, facts, candidateImageId, kind, failure, key };
+    const cause = failure === null ? null : causeFor(member, failure, plan);
+    const ending = { report, facts, candidateImageId, kind, failure: cause, key };
     recordEnding(ending, operation.runId, context);
     return report;
   });
+}
+
+/** What a candidate does to its followers is its own failure, and counts against its digest. */
+function causeFor(member: MemberPlan, failure: Failure, plan: UpdatePlan): Failure {
+  const isOfFollower = followersOf(member, plan).includes(failure.container);
+  return isOfFollower ? { ...failure, container: member.container } : failure;
 }
 
 const NO_FACTS = { decision: null, databaseUpdatedAtMs: null, scannerVersion: null };
@@ -113,16 +120,18 @@ function reportOf(
 ): ContainerReport {
   const outcome = outcomes.get(member.container);
   if (outcome === undefined) throw new Error(`no outcome for ${member.container}`);
+  const followers = followersOf(member, plan);
   return {
     container: member.container,
     service: member.service,
-    reference: plan.reference,
+    reference: member.reference,
     runningImageId: member.formerImageId,
     runningDigest: member.formerDigest,
     candidate: plan.candidateDigest,
     decision: plan.facts[member.container]?.decision ?? null,
     outcome,
     phases: steps.phases(),
+    ...(followers.length === 0 ? {} : { followers }),
   };
 }
 

@@ -200,8 +200,8 @@ function tell(ending: Ending, context: RunContext): void {
 }
 
 function eventOf({ report, facts, kind, failure }: Ending): UpdateEvent | null {
-  const { container, service, reference, candidate, outcome, decision } = report;
-  const about = { container, service };
+  const { container, service, reference, candidate, outcome, decision, followers } = report;
+  const about = { container, service, ...(followers === undefined ? {} : { followers }) };
   const evidence = "evidence" in outcome ? outcome.evidence : (failure?.evidence ?? []);
   switch (outcome.kind) {
     case "available":

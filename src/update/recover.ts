@@ -15,7 +15,7 @@ import type { Failure } from "./failure.ts";
 import { type Operation, resumeOperation } from "./operation.ts";
 import type { ContainerReport, Outcome } from "./outcome.ts";
 import type { Phase } from "./phases.ts";
-import type { UpdatePlan } from "./plan.ts";
+import { candidatesOf, type UpdatePlan } from "./plan.ts";
 import { recordEnd } from "./record-operation.ts";
 import { abandon, goBack, tidy } from "./run-update.ts";
 import { Steps } from "./steps.ts";
@@ -34,7 +34,8 @@ export async function recoverUnfinished(context: RunContext): Promise<ContainerR
     // Programs outlive a killed parent: what they still do must be over before anybody looks.
     const ended = await context.ports.processes.endMarked(stored.id);
     context.audit.write({ event: "recover", operation: stored.id, ended });
-    const operation = resumeOperation(context.state, stored);
+    const plan = completePlan(stored.plan);
+    const operation = resumeOperation(context.state, { ...stored, plan });
     const attempts = countRecoveryAttempt(context.state, stored.id);
     reports.push(...(await recoverOne(operation, attempts, context)));
   }
@@ -43,6 +44,17 @@ export async function recoverUnfinished(context: RunContext): Promise<ContainerR
     if (!(error instanceof OperatorError)) throw error;
   });
   return reports;
+}
+
+/** What a version of pratique without followers wrote: all of its members were candidates. */
+function completePlan(plan: UpdatePlan): UpdatePlan {
+  const { reference } = plan;
+  const fields = { role: "candidate" as const, reference, attachedTo: [], wasUp: true };
+  const [first, ...others] = plan.members;
+  return {
+    ...plan,
+    members: [{ ...fields, ...first }, ...others.map((member) => ({ ...fields, ...member }))],
+  };
 }
 
 async function recoverOne(
@@ -102,7 +114,7 @@ function giveUp(
 ): ContainerReport[] {
   const why = `Recovery was itself interrupted ${MAX_ATTEMPTS} times; a person must look at these containers.`;
   const outcomes = new Map<string, Outcome>(
-    operation.plan.members.map(({ container }) => [
+    candidatesOf(operation.plan).map(({ container }) => [
       container,
       { kind: "rollback-failed", phase, why, evidence: [] },
     ]),

@@ -10,7 +10,12 @@ type RecreationEngine = Pick<Engine, "info" | "inspectImage" | "inspectNetwork">
  */
 export async function planRecreation(
   container: ContainerInspect,
-  target: { imageId: string; reference: string },
+  target: {
+    imageId: string;
+    reference: string;
+    /** Present ids of the containers whose parts it uses, by what its configuration calls them. */
+    parents?: Readonly<Record<string, string>>;
+  },
   engine: RecreationEngine,
 ): Promise<RecreateSpec> {
   const former = await presentOrGone(container.Image, engine);
@@ -23,7 +28,12 @@ export async function planRecreation(
       info: await engine.info(),
       networkDrivers: await driversOf(container, engine),
     },
-    { image: target.reference, imageId: target.imageId, platform: platformOf(candidate) },
+    {
+      image: target.reference,
+      imageId: target.imageId,
+      platform: platformOf(candidate),
+      ...(target.parents === undefined ? {} : { parents: target.parents }),
+    },
   );
 }
 

@@ -16,6 +16,7 @@ import { discardCandidate } from "./clean-up.ts";
 import type { RunContext } from "./context.ts";
 import { toMember } from "./discover.ts";
 import { type ComposeAgreement, findDrift } from "./drift.ts";
+import { findFollowers } from "./followers.ts";
 import { type ApprovedImage, approveFormer, gate, isPass } from "./gate.ts";
 import type { Group, Member } from "./group.ts";
 import { presentImage } from "./image-tags.ts";
@@ -60,7 +61,9 @@ export async function rollBackByHand(
     const members = sharingMembers(containerNamed(request.container, items), items, context);
     const target = await findTarget(request, members, context);
     const candidate = target.digest ?? (target.image.Id as Digest);
-    const group: Group = { reference: members[0].reference, candidate, members };
+    const followers = findFollowers(members, items, context);
+    if ("kind" in followers) throw IMAGE_REFUSED(request.container, followers.why);
+    const group: Group = { reference: members[0].reference, candidate, members, followers };
     const steps = new Steps(group, runId, context);
     const prepared: Prepared = {
       group,
@@ -106,7 +109,8 @@ async function agreementFor(
 ): Promise<ComposeAgreement | Refusal> {
   const isDown = group.members.some(({ inspect }) => !inspect.State.Running);
   if (!isDown) return await findDrift(group, context);
-  const byEngine = new Set(group.members.map(({ container }) => container));
+  const all = [...group.members, ...group.followers];
+  const byEngine = new Set(all.map(({ container }) => container));
   return { kind: "agrees", hashes: new Map(), byEngine };
 }
 
@@ -191,7 +195,7 @@ async function gatedTarget(
   const reference = parseImageReference(to);
   if (reference === null) throw IMAGE_REFUSED(container, `${to} is no image reference`);
   const digest = reference.digest ?? (await resolved(reference, container, context));
-  const group: Group = { reference, candidate: digest, members };
+  const group: Group = { reference, candidate: digest, members, followers: [] };
   const pulled = await pull(group, context);
   if (pulled.kind === "hold") throw IMAGE_REFUSED(container, pulled.why);
   const decided = gate(group, await scan(group, context), context);

@@ -5,7 +5,6 @@ import {
   IMAGE_GONE,
   RECREATION_REFUSED,
 } from "../errors.ts";
-import type { Verification } from "../services/await-healthy.ts";
 import { oneLine, redactorFor } from "../services/evidence.ts";
 import { awaitEngine } from "./await-engine.ts";
 import { undoBackup } from "./back-up.ts";
@@ -16,9 +15,10 @@ import { attempt, type Failure, isFailure } from "./failure.ts";
 import { pointTag, presentImage } from "./image-tags.ts";
 import type { Operation } from "./operation.ts";
 import type { Outcome } from "./outcome.ts";
-import type { MemberPlan } from "./plan.ts";
+import { candidatesOf, followersOf, imageFor, type MemberPlan, membersWithin } from "./plan.ts";
 import { quietly } from "./quietly.ts";
-import { verify } from "./verify.ts";
+import { isCutOff } from "./replaced.ts";
+import { type Proof, verify } from "./verify.ts";
 
 const LOG_LINES = 20;
 /** A restart of the engine takes seconds; a package upgrade some minutes. */
@@ -48,7 +48,7 @@ export interface RollBackResult {
 }
 
 /**
- * Puts every member back to what ran before, dependencies first, and proves it. Looks at reality
+ * Puts every member back to what ran before, parents first, and proves it. Looks at reality
  * before each step, so it can be entered from any half-way point, and again after a crash. What the
  * engine or a container does is part of the result: a roll back is never rolled back (I11).
  */
@@ -67,6 +67,7 @@ export async function rollBack(operation: Operation, context: RunContext): Promi
     }
     operation.step("roll-back", member);
     const result = await persistently(member, context, async () => {
+      await quietly(context, () => stopWithin(member, operation, context));
       const log = await putBack(member, operation, context);
       if (log.length > 0) logs.set(member.container, readable(log, member));
       const proof = await proveFormer(member, operation, context);
@@ -108,7 +109,7 @@ async function persistently(
   }
 }
 
-/** The outcome of every member after a roll back. */
+/** The outcome of every candidate after a roll back; its followers' is part of it. */
 export function rollBackOutcomes(
   { plan }: Operation,
   failure: Failure,
@@ -116,10 +117,14 @@ export function rollBackOutcomes(
 ): Map<string, Outcome> {
   const { phase } = failure;
   return new Map(
-    plan.members.map(({ container }): [string, Outcome] => {
-      const evidence = [...failure.evidence, ...(result.logs.get(container) ?? [])];
-      if (result.superseded.has(container)) {
-        const why = CONTAINER_SUPERSEDED(container).message;
+    candidatesOf(plan).map((candidate): [string, Outcome] => {
+      const { container } = candidate;
+      const family = [container, ...followersOf(candidate, plan)];
+      const logs = family.flatMap((name) => result.logs.get(name) ?? []);
+      const evidence = [...failure.evidence, ...logs];
+      const superseded = family.find((name) => result.superseded.has(name));
+      if (superseded !== undefined) {
+        const why = CONTAINER_SUPERSEDED(superseded).message;
         return [container, { kind: "failed", phase, why }];
       }
       if (result.kind === "rolled-back") {
@@ -144,15 +149,32 @@ function readable(log: readonly string[], member: MemberPlan): string[] {
   return log.slice(-LOG_LINES).map((line) => `log: ${oneLine(redact(line))}`);
 }
 
+/** What lives in its namespaces stops before it is exchanged, unless it is in its place already. */
+async function stopWithin(
+  member: MemberPlan,
+  { plan }: Operation,
+  { ports }: RunContext,
+): Promise<void> {
+  const within = membersWithin(member, plan);
+  if (within.length === 0) return;
+  const parent = await ports.engine.inspectContainer(member.container);
+  if (parent?.Image === member.formerImageId && parent.State.Running) return;
+  for (const { container } of within.toReversed()) {
+    const present = await ports.engine.inspectContainer(container);
+    if (present?.State.Running) await ports.engine.stopContainer(present.Id);
+  }
+}
+
 async function putBack(
   member: MemberPlan,
   operation: Operation,
   context: RunContext,
 ): Promise<string[]> {
   const { ports } = context;
-  const { reference, candidateImageId } = operation.plan;
+  const { reference } = member;
+  const ours = [imageFor(member, operation.plan), member.formerImageId];
   const present = await ports.engine.inspectContainer(member.container);
-  if (present !== null && ![candidateImageId, member.formerImageId].includes(present.Image)) {
+  if (present !== null && !ours.includes(present.Image)) {
     throw CONTAINER_SUPERSEDED(member.container);
   }
   const former = { imageId: member.formerImageId, reference, digest: member.formerDigest };
@@ -165,11 +187,16 @@ async function putBack(
 
 async function proveFormer(
   member: MemberPlan,
-  { plan }: Operation,
+  operation: Operation,
   context: RunContext,
-): Promise<Verification> {
-  // PostgreSQL's dependents are stopped until their database is proved.
-  const withoutDependents = plan.postgres !== undefined;
+): Promise<Proof> {
+  const { plan } = operation;
+  // PostgreSQL's dependents are stopped until their database is proved; followers come next.
+  const withoutDependents = plan.postgres !== undefined || membersWithin(member, plan).length > 0;
   const expectation = { imageId: member.formerImageId, withDeep: false, withoutDependents };
-  return await verify(member, expectation, context);
+  const proof = await verify(member, expectation, context);
+  const present = await context.ports.engine.inspectContainer(member.container);
+  const { engine } = context.ports;
+  if (present === null || !(await isCutOff(present, member, operation, engine))) return proof;
+  return { ...proof, verdict: "unhealthy", why: "it is cut off from what it lives in" };
 }

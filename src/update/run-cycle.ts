@@ -47,11 +47,16 @@ export async function runCycle(request: RunRequest, context: RunContext): Promis
     );
     const reports = [...found.reports];
     let hasCriticalFailed = false;
+    const touched = new Set<string>();
     let lost: OperatorError | null = null;
     for (const each of inDeploymentOrder(prepared, items, context)) {
       if (context.stop.aborted || lost !== null) break;
       try {
-        const results = await carryOut(each, { ...request, runId, hasCriticalFailed }, context);
+        const options = { ...request, runId, hasCriticalFailed, touched };
+        const results = await carryOut(each, options, context);
+        for (const { container, outcome, followers = [] } of results) {
+          if (wasBegun(outcome)) for (const name of [container, ...followers]) touched.add(name);
+        }
         hasCriticalFailed ||= results.some((report) => isCriticalFailure(report, context));
         reports.push(...results);
       } catch (error) {
@@ -153,6 +158,11 @@ export function containerNamed(name: string, items: readonly InventoryItem[]): I
       items.map(({ container }) => container),
     ),
   );
+}
+
+/** Containers may have been replaced. */
+function wasBegun({ kind }: ContainerReport["outcome"]): boolean {
+  return ["updated", "rolled-back", "rollback-failed", "failed"].includes(kind);
 }
 
 function isCriticalFailure(

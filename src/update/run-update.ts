@@ -14,7 +14,7 @@ import { finishOperation } from "./finish-operation.ts";
 import type { ApprovedImage } from "./gate.ts";
 import { beginOperation, type Operation } from "./operation.ts";
 import type { ContainerReport, Outcome } from "./outcome.ts";
-import type { MemberPlan, UpdatePlan } from "./plan.ts";
+import { candidatesOf, imageFor, type MemberPlan, membersWithin, type UpdatePlan } from "./plan.ts";
 import { quietly } from "./quietly.ts";
 import { announceRollBack, recordCommit, recordEnd, reportsOf } from "./record-operation.ts";
 import { rollBack, rollBackOutcomes } from "./roll-back.ts";
@@ -56,19 +56,25 @@ export async function runUpdate(
   return failure;
 }
 
-/** Members in their order; the first that fails ends it for all. */
+/**
+ * Members in their order, followers after the parents that they live in; the first that fails ends
+ * it for all.
+ */
 async function deployAndVerify(
   operation: Operation,
   proofs: { approved: ApprovedImage; backup: VerifiedBackup },
   steps: Steps,
   context: RunContext,
 ): Promise<Failure | null> {
-  const { candidateImageId } = operation.plan;
-  for (const member of operation.plan.members) {
+  const { plan } = operation;
+  for (const member of plan.members) {
     const { container } = member;
+    const isParent = membersWithin(member, plan).length > 0;
     const deployed = await steps.run(
       "deploy",
-      `replacing it by ${member.strategy}`,
+      member.role === "candidate"
+        ? `replacing it by ${member.strategy}`
+        : `making it again by ${member.strategy}, for what it lives in`,
       () =>
         attempt("deploy", member, async () => {
           operation.step("deploy", member);
@@ -78,7 +84,8 @@ async function deployAndVerify(
       container,
     );
     if (isFailure(deployed)) return deployed;
-    const expectation = { imageId: candidateImageId, withDeep: true };
+    const imageId = imageFor(member, plan);
+    const expectation = { imageId, withDeep: true, withoutDependents: isParent };
     const failed = await steps.run(
       "verify",
       "waiting until it is healthy",
@@ -87,16 +94,38 @@ async function deployAndVerify(
     );
     if (isFailure(failed)) return failed;
   }
+  return await proveDependents(operation, steps, context);
+}
+
+/** Configured dependents of a parent are checked when what lives in it is there again. */
+async function proveDependents(
+  operation: Operation,
+  steps: Steps,
+  context: RunContext,
+): Promise<Failure | null> {
+  const { plan } = operation;
+  for (const member of candidatesOf(plan)) {
+    const dependents = context.config.services[member.service]?.dependents ?? [];
+    if (dependents.length === 0 || membersWithin(member, plan).length === 0) continue;
+    const expectation = { imageId: imageFor(member, plan), withDeep: false };
+    const failed = await steps.run(
+      "verify",
+      "looking at its dependents",
+      () => attempt("verify", member, () => prove(member, expectation, context)),
+      member.container,
+    );
+    if (isFailure(failed)) return failed;
+  }
   return null;
 }
 
 async function prove(
   member: MemberPlan,
-  expectation: { imageId: string; withDeep: boolean },
+  expectation: { imageId: string; withDeep: boolean; withoutDependents?: boolean },
   context: RunContext,
 ): Promise<Failure | null> {
   const { verdict, why, evidence, firstPassed } = await verify(member, expectation, context);
-  member.firstHealthyAtMs = firstPassed?.wallMs ?? null;
+  member.firstHealthyAtMs ??= firstPassed?.wallMs ?? null;
   if (verdict === "healthy") return null;
   const { container } = member;
   return { kind: "failure", phase: "verify", container, why, code: null, evidence, verdict };
@@ -111,7 +140,7 @@ async function commit(
   return await attempt("commit", operation.plan.members[0], async () => {
     await confirmDeployed(operation, context);
     const outcomes = new Map<string, Outcome>();
-    for (const { container } of operation.plan.members) {
+    for (const { container } of candidatesOf(operation.plan)) {
       const downtimeMs = await measureDowntime(operation, container, context);
       outcomes.set(container, { kind: "updated", downtimeMs });
     }
@@ -157,7 +186,7 @@ export async function abandon(
       ? { kind: "held", reason: "drift", why }
       : { kind: "failed", phase, why };
   const outcomes = new Map<string, Outcome>();
-  for (const member of operation.plan.members) {
+  for (const member of candidatesOf(operation.plan)) {
     await quietly(context, () => undoBackup(member, context));
     outcomes.set(member.container, outcome);
   }

@@ -1,7 +1,7 @@
 import { checkOnce } from "../services/check-service.ts";
 import { type HealthReport, whyBaselineHolds } from "../services/health-report.ts";
 import type { RunContext } from "./context.ts";
-import type { Group } from "./group.ts";
+import { type Group, isUp } from "./group.ts";
 import type { Refusal } from "./refusal.ts";
 import { checkDeps, checkTarget } from "./verify.ts";
 
@@ -12,7 +12,7 @@ export interface Baseline {
 }
 
 /**
- * How healthy the members are before the update: what was bad already is not the candidate's
+ * How healthy members and followers are before the update: what was bad already is not the candidate's
  * fault. A required check that cannot look holds the group: nobody could tell success afterwards.
  */
 export async function takeBaseline(
@@ -22,7 +22,7 @@ export async function takeBaseline(
 ): Promise<Baseline | Refusal> {
   const reports = new Map<string, HealthReport>();
   const deps = await checkDeps(context);
-  for (const member of group.members) {
+  for (const member of [...group.members, ...group.followers.filter(isUp)]) {
     const report = await checkOnce(checkTarget(member, context), deps, { forBaseline: true });
     const why = whyBaselineHolds(report);
     if (why !== null && !options.mayBeUnknown)

@@ -39,6 +39,7 @@ export function containerSummary(row: JsonObject): ContainerSummary {
     labels: textsByKey(row.Labels),
     state: textOf(row.State),
     status: textOf(row.Status),
+    networkMode: isObject(row.HostConfig) ? textOf(row.HostConfig.NetworkMode) : "",
   };
 }
 

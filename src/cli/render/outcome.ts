@@ -37,7 +37,8 @@ export function imagesText({ outcome, ...report }: ContainerReport): string {
 
 /** Why it ended so, in a few words: the whole reason has its own block in the report. */
 export function outcomeDetail(report: ContainerReport): string {
-  const { outcome, decision } = report;
+  const { outcome, decision, followers = [] } = report;
+  const withIt = followers.length === 0 ? [] : [`with ${followers.join(", ")}`];
   switch (outcome.kind) {
     case "up-to-date":
       return "";
@@ -45,7 +46,7 @@ export function outcomeDetail(report: ContainerReport): string {
       return shortenDigests(outcome.why);
     case "available":
     case "would-update":
-      return decision === null ? "" : decisionSummary(decision);
+      return [...(decision === null ? [] : [decisionSummary(decision)]), ...withIt].join("; ");
     case "blocked":
       return decision === null ? "" : decisionSummary(decision);
     case "held":
@@ -54,12 +55,13 @@ export function outcomeDetail(report: ContainerReport): string {
       const downtime =
         outcome.downtimeMs === null ? [] : [`downtime ${formatDuration(outcome.downtimeMs)}`];
       const comparison = decision !== null && "comparison" in decision ? decision.comparison : null;
-      return [...(comparison === null ? [] : [changeText(comparison)]), ...downtime].join("; ");
+      const changes = comparison === null ? [] : [changeText(comparison)];
+      return [...changes, ...withIt, ...downtime].join("; ");
     }
     case "rolled-back":
     case "rollback-failed":
     case "failed":
-      return `${outcome.phase} failed`;
+      return [`${outcome.phase} failed`, ...withIt].join("; ");
   }
 }
 

@@ -24,6 +24,7 @@ function status(container: string, more: Partial<ContainerStatus> = {}): Contain
     runningDigest: `sha256:${"a".repeat(64)}`,
     candidate: `sha256:${"b".repeat(64)}`,
     skipped: null,
+    recreatedWith: null,
     decision: null,
     queue: null,
     lastUpdate: null,
@@ -133,4 +134,14 @@ test("what is skipped has its reason, with a digest that can be read", () => {
     "Skipped:",
     "  feeds: pinned to sha256:cccccccccccc…",
   ]);
+});
+
+test("says with which container another is recreated", () => {
+  const shown = lines([status("vpn"), status("torrent", { recreatedWith: "vpn" })]);
+  assert.ok(shown.includes("  torrent: with vpn, whose network it shares"), shown.join("\n"));
+  assert.ok(
+    !lines([status("vpn")])
+      .join("\n")
+      .includes("Recreated"),
+  );
 });

@@ -25,6 +25,7 @@ export function statusLines(
     ...(shown.length === 0 && !options.quiet ? ["No container is watched."] : []),
     ...waitingLines(shown, options),
     ...(options.quiet ? [] : skippedLines(skipped)),
+    ...(options.quiet ? [] : recreatedLines(report.containers)),
     ...circumstances(report, options.nowMs, options.quiet),
   ];
 }
@@ -143,6 +144,15 @@ function scheduleLines({ nextRuns, daemon }: StatusReport, nowMs: number): strin
   }
   if (lines.length === 0) return [];
   return [...lines, "No daemon is running: they come by host cron, or when `pratique serve` runs."];
+}
+
+function recreatedLines(containers: readonly ContainerStatus[]): string[] {
+  const lines = containers.flatMap(({ container, recreatedWith }) =>
+    recreatedWith === null
+      ? []
+      : [`  ${visible(container)}: with ${visible(recreatedWith)}, whose network it shares`],
+  );
+  return lines.length === 0 ? [] : ["", "Recreated with another:", ...lines];
 }
 
 function circumstances(report: StatusReport, nowMs: number, quiet: boolean): string[] {

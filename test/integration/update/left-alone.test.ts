@@ -41,25 +41,6 @@ test("a dry run decides as the run does and leaves no container, image, queue en
   }
 });
 
-test("a container in whose network others live is held until they can be recreated with it", async () => {
-  await using lab = await openLab();
-  const host = hostOn(lab);
-  await lab.image("vpn:latest", web("vpn one"));
-  await lab.docker(["run", "--detach", "--name", "vpn", "127.0.0.1:5000/vpn:latest"]);
-  await lab.image("child:latest", { ...web("child"), cmd: ["sleep", "3600"] });
-  const child = ["--name", "child", "--network", "container:vpn", "127.0.0.1:5000/child:latest"];
-  await lab.docker(["run", "--detach", ...child]);
-  const former = await containerId(lab, "vpn");
-  await lab.image("vpn:latest", web("vpn two"));
-
-  const report = await host.run("weekly");
-
-  const vpn = report.containers.find(({ container }) => container === "vpn");
-  assert.equal(vpn?.outcome.kind, "held");
-  assert.match(JSON.stringify(vpn?.outcome), /child live in its network/);
-  assert.equal(await containerId(lab, "vpn"), former);
-});
-
 test("a container that the engine would remove with its volumes is held, and nothing stops", async () => {
   await using lab = await openLab();
   const host = hostOn(lab);

@@ -1,0 +1,127 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { web } from "../../lab/behaviours.ts";
+import type { ImageSpec, Lab } from "../../lab/lab-types.ts";
+import { openLab } from "../../lab/open-lab.ts";
+import { composeUp, containerId, hostOn, outcomesOf, runContainer, runningImage } from "./host.ts";
+
+const REGISTRY = "127.0.0.1:5000";
+/** Answers only through its parent's network: its own health check asks the parent's page. */
+const child: ImageSpec = {
+  ...web("child"),
+  cmd: ["sleep", "3600"],
+  stopSignal: "SIGKILL",
+  healthcheck: {
+    test: ["CMD-SHELL", "wget -q -O /dev/null http://127.0.0.1/"],
+    intervalMs: 500,
+    retries: 1,
+  },
+};
+/** Everybody in the namespaces of `vpn`, in the order in which they are made again. */
+const FAMILY = ["vpn", "kid", "grandkid", "borrower", "other-kid", "plain-kid", "pid-kid"];
+const STACK = `services:
+  vpn:
+    container_name: vpn
+    image: ${REGISTRY}/vpn:latest
+    ipc: shareable
+  kid:
+    container_name: kid
+    image: ${REGISTRY}/child:latest
+    network_mode: service:vpn
+    restart: unless-stopped
+    volumes: ["/data"]
+  grandkid:
+    container_name: grandkid
+    image: ${REGISTRY}/child:latest
+    network_mode: service:kid
+  borrower:
+    container_name: borrower
+    image: ${REGISTRY}/plain:latest
+    volumes_from: [kid]
+`;
+const OTHER = `services:
+  other-kid:
+    container_name: other-kid
+    image: ${REGISTRY}/child:latest
+    network_mode: container:vpn
+    restart: always
+`;
+
+test("what lives in a container's namespaces is updated and rolled back with it (I8, I10)", async (t) => {
+  await using lab = await openLab();
+  const host = hostOn(lab);
+  await lab.image("vpn:latest", web("one"));
+  await lab.image("child:latest", child);
+  await lab.image("plain:latest", { ...web("plain"), cmd: ["sleep", "3600"] });
+  const folder = await composeUp(lab, "stack", STACK);
+  const otherFolder = await composeUp(lab, "other", OTHER);
+  await runContainer(lab, "plain-kid", `${REGISTRY}/child:latest`, [
+    ...["--network", "container:vpn", "--restart", "always", "--volume", "/anonymous"],
+  ]);
+  await runContainer(lab, "pid-kid", `${REGISTRY}/plain:latest`, [
+    ...["--pid", "container:vpn", "--ipc", "container:vpn"],
+  ]);
+  await runContainer(lab, "stopped-kid", `${REGISTRY}/child:latest`, [
+    "--network",
+    "container:vpn",
+  ]);
+  await lab.docker(["stop", "stopped-kid"]);
+  await lab.docker(["exec", "plain-kid", "sh", "-c", "echo mine > /anonymous/mark"]);
+  await lab.docker(["exec", "kid", "sh", "-c", "echo mine > /data/mark"]);
+
+  async function assertTogether(page: string) {
+    for (const name of ["kid", "grandkid", "other-kid", "plain-kid"]) {
+      const ask = ["exec", name, "wget", "-q", "-O", "-", "http://127.0.0.1/"];
+      assert.equal((await lab.docker(ask)).stdout, page, `${name} sees its parent`);
+      assert.equal(await networkOf(lab, name), await networkOf(lab, "vpn"), name);
+    }
+    const processes = await lab.docker(["exec", "pid-kid", "ps"]);
+    assert.match(processes.stdout, /httpd/, "pid-kid sees the processes of its parent");
+    const marks = [
+      await lab.docker(["exec", "plain-kid", "cat", "/anonymous/mark"]),
+      await lab.docker(["exec", "kid", "cat", "/data/mark"]),
+      await lab.docker(["exec", "borrower", "cat", "/data/mark"]),
+    ];
+    assert.deepEqual(
+      marks.map(({ stdout }) => stdout),
+      ["mine", "mine", "mine"],
+    );
+    for (const each of [folder, otherFolder]) {
+      const agreed = await lab.compose(each, ["up", "--detach"]);
+      assert.doesNotMatch(agreed.stderr, /Recreate|Started|Created/, "compose agrees (I10)");
+    }
+    const names = (await lab.docker(["ps", "--all", "--format", "{{.Names}}"])).stdout.split("\n");
+    assert.deepEqual(names.toSorted(), [...FAMILY, "stopped-kid"].toSorted());
+    const policies = ["inspect", "--format", "{{.HostConfig.RestartPolicy.Name}}"];
+    const kept = await lab.docker([...policies, "kid", "other-kid", "plain-kid", "pid-kid"]);
+    assert.equal(kept.stdout, "unless-stopped\nalways\nalways\nno");
+    const state = await lab.docker(["inspect", "--format", "{{.State.Running}}", "stopped-kid"]);
+    assert.equal(state.stdout, "false", "what was stopped is not started");
+  }
+
+  await t.test("before", async () => await assertTogether("one"));
+
+  await t.test("a dry run names them and touches nothing", async () => {
+    await lab.image("vpn:latest", web("two"));
+    const former = await containerId(lab, "vpn");
+    const report = await host
+      .run("update", "vpn", "--dry-run")
+      .catch(() => host.run("weekly", "--dry-run"));
+    const vpn = report.containers.find(({ container }) => container === "vpn");
+    assert.equal(vpn?.outcome.kind, "would-update");
+    assert.deepEqual(vpn?.followers?.toSorted(), [...FAMILY.slice(1), "stopped-kid"].toSorted());
+    assert.equal(await containerId(lab, "vpn"), former);
+  });
+
+  await t.test("after an update they share the new parent's namespaces and answer", async () => {
+    const child = await runningImage(lab, "kid");
+    const report = await host.run("update", "vpn");
+    assert.deepEqual(outcomesOf(report), { vpn: "updated" }, JSON.stringify(report.containers));
+    await assertTogether("two");
+    assert.equal(await runningImage(lab, "kid"), child);
+  });
+});
+
+async function networkOf(lab: Lab, container: string): Promise<string> {
+  return (await lab.docker(["exec", container, "readlink", "/proc/self/ns/net"])).stdout;
+}
