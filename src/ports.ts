@@ -271,6 +271,8 @@ export interface Engine {
   info(): Promise<EngineInfo>;
   listContainers(): Promise<ContainerSummary[]>;
   inspectContainer(nameOrId: string): Promise<ContainerInspect | null>;
+  /** Bytes outside all volumes, which any recreation drops; null when the engine cannot say. */
+  writtenBytes(id: string): Promise<number | null>;
   inspectImage(nameOrId: string): Promise<ImageInspect | null>;
   listImages(): Promise<ImageSummary[]>;
   inspectNetwork(nameOrId: string): Promise<JsonObject | null>;

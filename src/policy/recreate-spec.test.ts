@@ -459,6 +459,28 @@ describe("volumes", () => {
       { Type: "volume", Source: "c", Target: "/alone" },
     ]);
   });
+  test("volumes of a container that is gone are named: they are still mounted", () => {
+    const overrides = {
+      hostConfig: { VolumesFrom: ["gone:ro", "there"], Binds: ["/srv:/bound"] },
+      mounts: [
+        volume("b", "/theirs", false),
+        { Type: "bind", Source: "/srv", Destination: "/bound", RW: true },
+        { Type: "bind", Source: "/lent", Destination: "/lent", RW: false },
+      ],
+    };
+    const one = hostConfigOf(overrides, {}, { facts: { lost: ["gone"] } });
+    assert.deepEqual(one.VolumesFrom, ["there"]);
+    const alone = {
+      ...overrides,
+      hostConfig: { VolumesFrom: ["gone:ro"], Binds: ["/srv:/bound"] },
+    };
+    const sent = hostConfigOf(alone, {}, { facts: { lost: ["gone"] } });
+    assert.deepEqual(sent.VolumesFrom, []);
+    assert.deepEqual(sent.Binds, ["/srv:/bound", "/lent:/lent:ro"]);
+    assert.deepEqual(sent.Mounts, [
+      { Type: "volume", Source: "b", Target: "/theirs", ReadOnly: true },
+    ]);
+  });
   test("an image that no longer declares the volume is refused", () => {
     const overrides = { config: { Volumes: { "/data": {} } }, mounts: [volume("f00d", "/data")] };
     const former = { Volumes: { "/data": {} } };
@@ -482,6 +504,14 @@ describe("refusals", () => {
   for (const [title, overrides, expected] of rows) {
     test(title, () => assert.match(spec(overrides).refusals.join(), expected));
   }
+  test("a namespace whose owner is gone", () => {
+    const overrides = { hostConfig: { NetworkMode: "container:gone", PidMode: "container:there" } };
+    const facts = { lost: ["gone"] };
+    assert.deepEqual(spec(overrides, {}, { facts }).refusals, [
+      "it uses the network namespace of gone, a container that is gone",
+    ]);
+    assert.deepEqual(spec(overrides).refusals, []);
+  });
   test("none for an ordinary container", () => {
     const labels = { "com.docker.compose.oneoff": "False" };
     assert.deepEqual(spec({ config: { Labels: labels } }).refusals, []);

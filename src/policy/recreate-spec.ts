@@ -7,6 +7,7 @@ import type {
   Platform,
 } from "../ports.ts";
 import { apiAtLeast } from "../values/api-version.ts";
+import { namespaceOwner } from "./namespaces.ts";
 import { ownConfig } from "./recreate-config.ts";
 import { planNetworks } from "./recreate-networks.ts";
 import { droppedVolumes, planVolumes } from "./recreate-volumes.ts";
@@ -19,6 +20,8 @@ export interface RecreateFacts {
   info: Pick<EngineInfo, "apiVersion" | "defaultRuntime" | "name">;
   /** Driver of each attached network by name; an unknown one counts as a bridge. */
   networkDrivers?: Readonly<Record<string, string>>;
+  /** Containers whose namespaces or volumes it uses and that are gone, as it calls them. */
+  lost?: readonly string[];
 }
 
 export interface RecreateTarget {
@@ -44,6 +47,8 @@ export interface RecreateSpec {
   removed: readonly string[];
   /** Why it must not be recreated; empty where it may. */
   refusals: readonly string[];
+  /** Those among them that hold for compose as well: it takes no volume over that no image names. */
+  dropped: readonly string[];
 }
 
 /** Read-only, gone from the API, or a file of the client's machine. */
@@ -64,12 +69,17 @@ const NOT_WITH_SHARED_NETWORK = ["Links", "Dns", "ExtraHosts", "PortBindings", "
 export function recreateSpec(facts: RecreateFacts, target: RecreateTarget): RecreateSpec {
   const { container, formerImage, info } = facts;
   const { config, removed } = ownConfig(container, formerImage, info.name);
-  const volumes = planVolumes(container);
+  const { lost = [] } = facts;
+  const lostLenders = lendersOf(container).filter(({ lender }) => lost.includes(lender));
+  const volumes = planVolumes(
+    container,
+    lostLenders.map(({ entry }) => entry),
+  );
   const networks = planNetworks(container, info, facts.networkDrivers ?? {});
   const sysctls = planSysctls(container, info.apiVersion, networks.mode, networks.endpoints);
-  const dropped = facts.candidateImage
-    ? droppedVolumes(volumes, formerImage, facts.candidateImage)
-    : [];
+  const dropped = (
+    facts.candidateImage ? droppedVolumes(volumes, formerImage, facts.candidateImage) : []
+  ).map((path) => `the new image no longer declares the volume ${path}, where its data is`);
 
   const hostConfig: JsonObject = {
     ...(container.HostConfig as JsonObject),
@@ -77,7 +87,7 @@ export function recreateSpec(facts: RecreateFacts, target: RecreateTarget): Recr
     NetworkMode: withParent(sysctls.mode, target.parents),
     IpcMode: withParent(container.HostConfig.IpcMode, target.parents),
     PidMode: withParent(container.HostConfig.PidMode, target.parents),
-    VolumesFrom: volumesFrom(container.HostConfig.VolumesFrom, target.parents),
+    VolumesFrom: volumesFrom(container, lost, target.parents),
     Binds: volumes.binds,
     Mounts: volumes.mounts.length === 0 ? container.HostConfig.Mounts : volumes.mounts,
     Sysctls: sysctls.container,
@@ -109,12 +119,12 @@ export function recreateSpec(facts: RecreateFacts, target: RecreateTarget): Recr
     removed,
     refusals: [
       ...refusalsOf(container),
+      ...lostNamespaces(container, lost),
       ...networks.refusals,
       ...sysctls.refusals,
-      ...dropped.map(
-        (path) => `the new image no longer declares the volume ${path}, where its data is`,
-      ),
+      ...dropped,
     ],
+    dropped,
   };
 }
 
@@ -172,13 +182,38 @@ function withParent(mode: Json | undefined, parents: RecreateTarget["parents"]):
 }
 
 function volumesFrom(
-  entries: Json | undefined,
+  container: ContainerInspect,
+  lost: readonly string[],
   parents: RecreateTarget["parents"],
 ): Json | undefined {
+  const entries = container.HostConfig.VolumesFrom;
   if (!Array.isArray(entries)) return entries;
-  return entries.map((entry) => {
-    const [parent = "", ...mode] = String(entry).split(":");
-    return [parents?.[parent] ?? parent, ...mode].join(":");
+  return lendersOf(container)
+    .filter(({ lender }) => !lost.includes(lender))
+    .map(({ lender, mode }) => [parents?.[lender] ?? lender, ...mode].join(":"));
+}
+
+/** `--volumes-from container[:mode]`. */
+function lendersOf({ HostConfig }: ContainerInspect) {
+  const entries = Array.isArray(HostConfig.VolumesFrom) ? HostConfig.VolumesFrom : [];
+  return entries.map((value) => {
+    const entry = String(value);
+    const [lender = "", ...mode] = entry.split(":");
+    return { entry, lender, mode };
+  });
+}
+
+/** Its namespace died with its owner: it can neither be restarted nor be made again so. */
+function lostNamespaces({ HostConfig }: ContainerInspect, lost: readonly string[]): string[] {
+  const modes = {
+    network: HostConfig.NetworkMode,
+    IPC: HostConfig.IpcMode,
+    PID: HostConfig.PidMode,
+  };
+  return Object.entries(modes).flatMap(([kind, mode]) => {
+    const owner = namespaceOwner(mode);
+    if (owner === null || !lost.includes(owner)) return [];
+    return [`it uses the ${kind} namespace of ${owner.slice(0, 12)}, a container that is gone`];
   });
 }
 

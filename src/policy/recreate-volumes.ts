@@ -12,7 +12,11 @@ export interface VolumePlan {
  * VOLUME path that nothing is mounted on, which lost data for others (facts/docker-recreate
  * section 6).
  */
-export function planVolumes(container: ContainerInspect): VolumePlan {
+export function planVolumes(
+  container: ContainerInspect,
+  /** Entries of VolumesFrom whose container is gone. */
+  lost: readonly string[] = [],
+): VolumePlan {
   const { HostConfig, Config } = container;
   const volumes = new Map(
     (container.Mounts ?? []).flatMap((mount) =>
@@ -32,16 +36,30 @@ export function planVolumes(container: ContainerInspect): VolumePlan {
     ...Object.keys(Config.Volumes ?? {}).map(cleanPath),
     ...binds.filter((bind) => !bind.includes(":")).map(cleanPath),
   ]);
-  // Volumes of another container (VolumesFrom) come with it again; only own paths are named.
-  const isInherited = textsOf(HostConfig.VolumesFrom).length > 0;
+  // Volumes of another container (VolumesFrom) come with it again; only own paths are named. Where
+  // that one is gone, its volumes are still mounted here, and are named instead.
+  const isInherited = textsOf(HostConfig.VolumesFrom).length > lost.length;
+  const inheritedBinds = lost.length === 0 ? [] : bindsOf(container, covered);
   const anonymous = [...volumes].filter(
     ([path]) => !covered.has(path) && (!isInherited || declared.has(path)),
   );
   return {
-    binds: isList(HostConfig.Binds) ? named : HostConfig.Binds,
+    binds:
+      isList(HostConfig.Binds) || inheritedBinds.length > 0
+        ? [...named, ...inheritedBinds]
+        : HostConfig.Binds,
     mounts: [...mounts, ...anonymous.map(([path, mount]) => byName(path, mount))],
     anonymousPaths: anonymous.map(([path]) => path),
   };
+}
+
+/** Folders of the host that another container had lent. */
+function bindsOf({ Mounts }: ContainerInspect, covered: ReadonlySet<string>): string[] {
+  return (Mounts ?? []).flatMap(({ Type, Source, Destination, RW }) => {
+    if (Type !== "bind" || typeof Destination !== "string") return [];
+    if (covered.has(cleanPath(Destination))) return [];
+    return [`${String(Source)}:${Destination}${RW === false ? ":ro" : ""}`];
+  });
 }
 
 /**

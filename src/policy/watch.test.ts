@@ -18,6 +18,7 @@ function facts(changes: Partial<WatchFacts> = {}): WatchFacts {
     state: "running",
     hasRepoDigest: true,
     isOwn: false,
+    byHand: "docker pull nginx",
     ...changes,
   };
 }

@@ -17,6 +17,8 @@ export interface WatchFacts {
   hasRepoDigest: boolean;
   /** pratique itself, or the socket proxy it talks through. */
   isOwn: boolean;
+  /** The command for a person, where it is. */
+  byHand: string;
 }
 
 /** The slices of the configuration that matter here. */
@@ -149,8 +151,8 @@ function skipHelpers(labels: Readonly<Record<string, string>>): [SkipReason, str
   return null;
 }
 
-function skipState({ isOwn, state }: WatchFacts): [SkipReason, string] | null {
-  if (isOwn) return ["own", "pratique needs it to work: to be updated by hand"];
+function skipState({ isOwn, state, byHand }: WatchFacts): [SkipReason, string] | null {
+  if (isOwn) return ["own", `pratique needs it to work, so it is updated by hand: ${byHand}`];
   // A container in a restart loop is what an update may mend.
   if (state === "running" || state === "restarting") return null;
   return ["not-running", `not running (${state})`];

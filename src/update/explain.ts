@@ -10,6 +10,7 @@ import { findFollowers, followerNames } from "./followers.ts";
 import type { Member } from "./group.ts";
 import { type InventoryItem, takeInventory } from "./inventory.ts";
 import { containerNamed } from "./run-cycle.ts";
+import { writtenText } from "./written-bytes.ts";
 
 /**
  * `pratique explain`: every effective setting with its origin, what an update would do, and why
@@ -20,12 +21,17 @@ export async function explain(name: string, context: RunContext): Promise<Explan
   const item = containerNamed(name, items);
   const member = toMember(item, context);
   const known = knownCandidate(context.state, item.container);
+  const written = await writtenText(item.inspect.Id, context);
   return {
     schema: 1,
     container: item.container,
     service: item.service,
     reference: item.inspect.Config.Image,
-    settings: [...settingsOf(item, member, context), ...namespaceRows(item, items)],
+    settings: [
+      ...settingsOf(item, member, context),
+      ...namespaceRows(item, items),
+      ...(written === null ? [] : [row("written", written, "the engine")]),
+    ],
     steps: stepsOf(item, member, items),
     decision: known?.decision ?? null,
     obstacles: [...obstaclesOf(item, context), ...followerObstacles(member, items, context)],

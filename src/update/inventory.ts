@@ -1,6 +1,7 @@
 import pLimit from "p-limit";
 import type { ServiceConfig } from "../config/config.ts";
 import { composeProjectOf } from "../policy/compose-project.ts";
+import { updateByHand } from "../policy/update-by-hand.ts";
 import { decideWatch, type WatchDecision } from "../policy/watch.ts";
 import type {
   ComposeProject,
@@ -169,7 +170,11 @@ function judge(facts: Facts, own: ReadonlySet<string>, { config, state }: RunCon
   const runningDigests = digestsOf(facts.repoDigests, reference, recorded);
   const isOwn = own.has(facts.id) || own.has(container);
   const watch = decideWatch(
-    { ...facts, reference, hasRepoDigest: runningDigests.length > 0, isOwn },
+    {
+      ...facts,
+      ...{ reference, hasRepoDigest: runningDigests.length > 0, isOwn },
+      byHand: updateByHand(facts.image, facts.labels),
+    },
     {
       watch: config.watch,
       mode: settings?.mode ?? null,

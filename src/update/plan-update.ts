@@ -10,6 +10,7 @@ import { planRecreation } from "./recreation.ts";
 import type { Refusal } from "./refusal.ts";
 import type { Scans } from "./scan.ts";
 import { takeBaseline } from "./take-baseline.ts";
+import { warnOfLoss } from "./written-bytes.ts";
 
 /**
  * The plan of an update that the gate let pass, made just before it begins: the health before it
@@ -38,6 +39,10 @@ export async function planUpdate(
     // What is stopped and of no further use (a one-off of compose) is nobody's loss.
     else if (isMember(each) || isUp(each)) return { kind: "hold", reason: "unsupported", why };
   }
+  await warnOfLoss(
+    kept.map(({ container, inspect }) => ({ container, id: inspect.Id })),
+    context,
+  );
   const users = kept.map(toUser);
   const [first, ...others] = kept.map((each) => ({
     ...planMember(each, agreement),
@@ -57,21 +62,21 @@ export async function planUpdate(
   };
 }
 
-/** Why the engine could not make it again as it is; compose makes its containers from files. */
+/** Why it could not be made again as it is; compose makes its containers from files. */
 async function refusalsOf(
   each: Member | Follower,
   pulled: PulledImage,
   agreement: ComposeAgreement,
   { ports }: RunContext,
 ): Promise<readonly string[]> {
-  if (strategyOf(each, agreement) === "compose") return [];
   const imageId = isMember(each) ? pulled.image.Id : each.inspect.Image;
   const reference = each.inspect.Config.Image;
   const target = { imageId, reference };
   if (!isMember(each) && (await ports.engine.inspectImage(reference))?.Id !== imageId) {
     return [`${reference} names another image than it was made from`];
   }
-  return (await planRecreation(each.inspect, target, ports.engine)).refusals;
+  const spec = await planRecreation(each.inspect, target, ports.engine);
+  return strategyOf(each, agreement) === "compose" ? spec.dropped : spec.refusals;
 }
 
 function isMember(each: Member | Follower): each is Member {

@@ -1,8 +1,12 @@
 import { IMAGE_GONE } from "../errors.ts";
+import { namespaceOwner } from "../policy/namespaces.ts";
 import { type RecreateSpec, recreateSpec } from "../policy/recreate-spec.ts";
 import type { ContainerInspect, Engine, ImageInspect, JsonObject, Platform } from "../ports.ts";
 
-type RecreationEngine = Pick<Engine, "info" | "inspectImage" | "inspectNetwork">;
+type RecreationEngine = Pick<
+  Engine,
+  "info" | "inspectContainer" | "inspectImage" | "inspectNetwork"
+>;
 
 /**
  * What to send to the engine so that this container runs another image and is otherwise the same
@@ -27,6 +31,7 @@ export async function planRecreation(
       candidateImage: candidate.Config ?? {},
       info: await engine.info(),
       networkDrivers: await driversOf(container, engine),
+      lost: await lostOwners(container, target.parents ?? {}, engine),
     },
     {
       image: target.reference,
@@ -46,6 +51,22 @@ async function presentOrGone(imageId: string, engine: RecreationEngine): Promise
 /** The platform of an image: an emulated container must stay on its own. */
 export function platformOf({ Os, Architecture, Variant }: ImageInspect): Platform {
   return { os: Os, architecture: Architecture, variant: Variant ? Variant : null };
+}
+
+/** Containers that it was made with and that are neither there nor replaced. */
+async function lostOwners(
+  { HostConfig }: ContainerInspect,
+  parents: Readonly<Record<string, string>>,
+  engine: RecreationEngine,
+): Promise<string[]> {
+  const { NetworkMode, PidMode, IpcMode, VolumesFrom } = HostConfig;
+  const lenders = Array.isArray(VolumesFrom)
+    ? VolumesFrom.map((entry) => String(entry).split(":", 1)[0] ?? "")
+    : [];
+  const owners = [NetworkMode, PidMode, IpcMode].flatMap((mode) => namespaceOwner(mode) ?? []);
+  const named = [...new Set([...owners, ...lenders])].filter((name) => parents[name] === undefined);
+  const found = await Promise.all(named.map((name) => engine.inspectContainer(name)));
+  return named.filter((_, index) => found[index] === null);
 }
 
 /** On a macvlan a MAC address matters, on a bridge it was made by the engine. */

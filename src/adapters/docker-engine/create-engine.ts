@@ -81,6 +81,12 @@ export function createEngine(options: EngineOptions): Engine {
       );
     },
     inspectContainer,
+    async writtenBytes(id) {
+      const found = await lookUp(transport, `/containers/${encodeURIComponent(id)}/json`, {
+        size: "1",
+      });
+      return typeof found?.SizeRw === "number" ? found.SizeRw : null;
+    },
     async inspectImage(nameOrId) {
       const found = await lookUp(transport, `/images/${imagePath(nameOrId)}/json`);
       return found as unknown as ImageInspect | null;
@@ -169,8 +175,12 @@ export function createEngine(options: EngineOptions): Engine {
   };
 }
 
-async function lookUp(transport: Transport, path: string): Promise<JsonObject | null> {
-  const { status, body } = await transport.call({ method: "GET", path }, [404]);
+async function lookUp(
+  transport: Transport,
+  path: string,
+  query: Record<string, string> = {},
+): Promise<JsonObject | null> {
+  const { status, body } = await transport.call({ method: "GET", path, query }, [404]);
   return status === 404 ? null : objectIn(body);
 }
 
