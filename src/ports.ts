@@ -304,6 +304,11 @@ export interface Engine {
    * known to have ended; captured output is bounded (8 MiB, the last 64 KiB of errors).
    */
   exec(id: string, command: readonly string[], options: ExecOptions): Promise<ExecResult>;
+  /**
+   * Ends what execs of a process that is gone left running in a container, and waits until it has
+   * ended. Only for who holds the host lock: execs of anybody else here end too.
+   */
+  endLeftExecs(id: string): Promise<void>;
   /** Command lines of the container's processes. */
   processes(id: string): Promise<string[]>;
   /** When the container died, from the engine's own events; null when it no longer knows. */

@@ -7,6 +7,10 @@ const WAIT = {
 };
 
 const YES = { flags: "--yes", description: "do not ask" };
+const INTO = {
+  flags: "--container <name>",
+  description: "the server to restore into, where the file does not say or names another one",
+};
 
 /** What a run that updates may end with. */
 const RUN_EXITS = [EXIT.done, EXIT.failed, EXIT.refused, EXIT.environment, EXIT.locked];
@@ -112,7 +116,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         arguments: "<file|snapshot>",
         summary: "restore the whole cluster from a dump, or the data directory from a cold copy",
         example: "pratique rollback postgres daily/postgres-20261121T030000Z.sql.gz",
-        options: [YES, WAIT],
+        options: [INTO, YES, WAIT],
         load: () => import("./commands/rollback-postgres.ts"),
       },
       {
@@ -120,7 +124,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         arguments: "<db> <file>",
         summary: "restore one database, from a dump of it or out of a whole one",
         example: "pratique rollback database atuin daily/postgres-20261121T030000Z.sql.gz",
-        options: [YES, WAIT],
+        options: [INTO, YES, WAIT],
         load: () => import("./commands/rollback-database.ts"),
       },
     ],

@@ -4,14 +4,13 @@ import { COPY_FAILED, SHUTDOWN_UNCLEAN } from "../errors.ts";
 import type { RunContext } from "../update/context.ts";
 import { type ControlData, parseControlData } from "./control-data.ts";
 import { type DataMount, mountSpec } from "./data-mount.ts";
+import { exchange, exchangeState, markComplete, OWN_NAMES, ownFolders } from "./exchange-data.ts";
 import { type Helper, pathOnHost, withHelper } from "./helper.ts";
 import { SNAPSHOT_MANIFEST, type SnapshotManifest } from "./snapshot-manifest.ts";
 
 /** Where the backup folder is inside a helper. */
 const BACKUPS = "/pratique-backups";
 const COPY_TIMEOUT_MS = 12 * 60 * 60_000;
-/** Directories of ours inside a data directory: never copied, never moved. */
-const OWN_NAMES = "pratique-*";
 
 /** Copies what is in `$1` to `$2`, keeping owners, modes, times and holes. */
 const COPY = `set -eu
@@ -39,38 +38,6 @@ echo "$count $size $sum"`.replace(
   "awk_sum",
   "{ total=0; while read -r each; do total=$((total + each)); done; echo $total; }",
 );
-
-/**
- * Puts the content of folder `$2` in the place of what is in `$1`, which is moved aside to `$3`;
- * both folders are inside `$1`. Can be repeated after a crash at any point: `$2.complete` says that
- * the new content is whole, `$3/pratique-moved` that all of the old one is aside.
- */
-const EXCHANGE = `set -eu
-cd "$1"
-if [ ! -e "$2.complete" ] && [ ! -e "$3/pratique-moved" ]; then
-  echo "the new content is not complete" >&2
-  exit 1
-fi
-if [ ! -e "$3/pratique-moved" ]; then
-  mkdir -p "$3"
-  chmod 0700 "$3"
-  for each in * .[!.]* ..?*; do
-    case $each in ${OWN_NAMES}) continue ;; esac
-    if [ -e "$each" ] || [ -L "$each" ]; then mv "$each" "$3/"; fi
-  done
-  : > "$3/pratique-moved"
-  sync
-fi
-if [ -d "$2" ]; then
-  cd "$2"
-  for each in * .[!.]* ..?*; do
-    if [ -e "$each" ] || [ -L "$each" ]; then mv "$each" "$1/"; fi
-  done
-  cd "$1"
-  rmdir "$2"
-fi
-rm -f "$2.complete"
-sync`;
 
 export interface DataHelper extends Helper {
   /** Of the data directory, or of another one in its place. */
@@ -132,14 +99,17 @@ export async function needCleanShutdown(
  */
 export async function copyData(
   request: Omit<DataRequest, "role" | "isReadOnly"> & { backupFolder: string; path: string },
-  about: Omit<SnapshotManifest, "schema" | "kind" | "sizeBytes" | "files" | "checkpoint">,
+  about: Omit<
+    SnapshotManifest,
+    "schema" | "kind" | "sizeBytes" | "files" | "listing" | "checkpoint"
+  >,
   context: RunContext,
 ): Promise<SnapshotManifest> {
   const { dumpFiles } = context.ports;
   const partial = `${request.path}.partial`;
   await dumpFiles.remove(partial);
   await dumpFiles.makeFolder(partial);
-  const inHelper = join(BACKUPS, partial.slice(request.backupFolder.length), "data");
+  const to = inHelper({ path: partial, backupFolder: request.backupFolder });
   const from = request.mount.dataDirectory;
   try {
     const manifest = await withData(
@@ -147,10 +117,10 @@ export async function copyData(
       context,
       async (helper): Promise<SnapshotManifest> => {
         const source = await needCleanShutdown(helper, about.container);
-        const copy = ["/bin/sh", "-c", COPY, "copy", from, inHelper];
+        const copy = ["/bin/sh", "-c", COPY, "copy", from, to];
         await helper.run(copy, { timeoutMs: COPY_TIMEOUT_MS });
-        const [before, after] = [await helper.list(from), await helper.list(inHelper)];
-        const control = await helper.controlData(inHelper);
+        const [before, after] = [await helper.list(from), await helper.list(to)];
+        const control = await helper.controlData(to);
         const isSame =
           control.systemIdentifier === source.systemIdentifier &&
           control.checkpoint === source.checkpoint &&
@@ -160,7 +130,8 @@ export async function copyData(
         }
         const [files = 0, sizeBytes = 0] = after.split(" ").map(Number);
         const { checkpoint } = control;
-        return { schema: 1, kind: "snapshot", ...about, files, sizeBytes, checkpoint };
+        const facts = { files, sizeBytes, listing: after, checkpoint };
+        return { schema: 1, kind: "snapshot", ...about, ...facts };
       },
     );
     await dumpFiles.write(
@@ -173,6 +144,44 @@ export async function copyData(
     await dumpFiles.remove(partial);
     throw error;
   }
+}
+
+/**
+ * Whether a stored copy is what its manifest says, as far as names, sizes and the control file tell.
+ * The helper has its folder mounted. Returns what is wrong; null when nothing is.
+ */
+export async function whyDamaged(
+  helper: DataHelper,
+  copy: { backupFolder: string; path: string; manifest: SnapshotManifest },
+): Promise<string | null> {
+  const { manifest } = copy;
+  const folder = inHelper(copy);
+  const there = await helper.run([
+    "/bin/sh",
+    "-c",
+    '[ -d "$1" ] && echo yes; true',
+    "look",
+    folder,
+  ]);
+  if (there.trim() === "") return "its folder data is missing";
+  const listing = await helper.list(folder);
+  const [files = 0, sizeBytes = 0] = listing.split(" ").map(Number);
+  if (files !== manifest.files || sizeBytes !== manifest.sizeBytes) {
+    return `it has ${files} files of ${sizeBytes} bytes, its manifest says ${manifest.files} of ${manifest.sizeBytes}`;
+  }
+  if (manifest.listing !== undefined && manifest.listing !== listing) {
+    return "names, sizes, modes or owners of its files are not what they were";
+  }
+  const { state, systemIdentifier, checkpoint } = await helper.controlData(folder);
+  const isSame =
+    systemIdentifier === manifest.systemIdentifier && checkpoint === manifest.checkpoint;
+  if (!isSame) return "its control file is not the one of its manifest";
+  return state === "shut down" ? null : `its control file says "${state}"`;
+}
+
+/** Where the data of a copy is inside a helper that has its folder mounted. */
+function inHelper({ path, backupFolder }: { path: string; backupFolder: string }): string {
+  return join(BACKUPS, path.slice(backupFolder.length), "data");
 }
 
 /**
@@ -196,58 +205,17 @@ export async function restoreCopy(
   });
 }
 
-/** Folders inside the data directory that belong to one operation. */
-export function ownFolders({ dataDirectory }: DataMount, operationId: string) {
-  return {
-    incoming: join(dataDirectory, `pratique-incoming-${operationId}`),
-    /** Where the content goes that was there before. */
-    aside: join(dataDirectory, `pratique-aside-${operationId}`),
-  };
-}
-
-/** What an exchange has come to; a crash in the middle of one goes forward. */
-export async function exchangeState(
-  helper: Helper,
-  mount: DataMount,
-  operationId: string,
-): Promise<"none" | "begun" | "done"> {
-  const { incoming, aside } = ownFolders(mount, operationId);
-  const script = `if [ -e "$1.complete" ]; then echo begun
-elif [ -e "$2/pratique-moved" ]; then echo done
-else echo none; fi`;
-  const answer = await helper.run(["/bin/sh", "-c", script, "look", incoming, aside]);
-  return answer.trim() as "none" | "begun" | "done";
-}
-
 /** Fills the folder of the new content from a cold copy, and proves that it is the same. */
 export async function fillFromCopy(
   helper: DataHelper,
   request: { mount: DataMount; operationId: string; backupFolder: string; path: string },
 ): Promise<void> {
   const { incoming } = ownFolders(request.mount, request.operationId);
-  const from = join(BACKUPS, request.path.slice(request.backupFolder.length), "data");
+  const from = inHelper(request);
   await helper.run(["rm", "-rf", "--", incoming]);
   await helper.run(["/bin/sh", "-c", COPY, "copy", from, incoming], { timeoutMs: COPY_TIMEOUT_MS });
   const [wanted, copied] = [await helper.list(from), await helper.list(incoming)];
   if (wanted !== copied) throw COPY_FAILED(basename(request.path), `${wanted} became ${copied}`);
-}
-
-/** Says that the new content is whole: from here on a crash goes forward. */
-export async function markComplete(helper: Helper, incoming: string): Promise<void> {
-  await helper.run(["/bin/sh", "-c", ': > "$1" && sync', "mark", `${incoming}.complete`]);
-}
-
-/** Exchanges the data directory's content for the complete new one beside it. */
-export async function exchange(
-  helper: Helper,
-  mount: DataMount,
-  operationId: string,
-): Promise<void> {
-  const { incoming, aside } = ownFolders(mount, operationId);
-  const command = ["/bin/sh", "-c", EXCHANGE, "exchange", mount.dataDirectory];
-  await helper.run([...command, basename(incoming), basename(aside)], {
-    timeoutMs: COPY_TIMEOUT_MS,
-  });
 }
 
 /** Folder of a new cold copy. */

@@ -69,7 +69,7 @@ chmod 0644 "$3"`;
   const settings = [
     ...request.serverArguments,
     ...["-c", "listen_addresses=", "-c", `unix_socket_directories=${socket}`],
-    ...["-c", `hba_file=${hba}`, "-c", "archive_mode=off", "-c", "port=5432"],
+    ...["-c", `hba_file=${hba}`, "-c", "archive_mode=off", "-c", "port=5432", "-c", "ssl=off"],
     ...FAST.flatMap((setting) => ["-c", setting]),
   ];
   const stopped = new AbortController();
@@ -116,9 +116,13 @@ async function carryConfiguration(
 ): Promise<void> {
   const script = `set -eu
 cd "$1"
-for each in postgresql*.conf pg_hba.conf pg_ident.conf; do
-  if [ -e "$each" ]; then cp -p "$each" "$2/"; fi
-done`;
+for each in postgresql*.conf pg_hba.conf pg_ident.conf conf.d *.crt *.key *.pem *.crl; do
+  if [ -e "$each" ]; then cp -pR "$each" "$2/"; fi
+done
+# An empty place has none; initdb's own would let everybody in who is local, and nobody else.
+if [ ! -e pg_hba.conf ]; then
+  printf 'local all all trust\\nhost all all all scram-sha-256\\n' > "$2/pg_hba.conf"
+fi`;
   await helper.run(["/bin/sh", "-c", script, "configuration", configurationFrom ?? "", folder]);
 }
 
@@ -242,6 +246,13 @@ export const INIT_FACTS = `select pg_encoding_to_char(encoding) as encoding, dat
   coalesce(to_jsonb(d)->>'datlocprovider', 'c') as provider,
   coalesce(to_jsonb(d)->>'datlocale', to_jsonb(d)->>'daticulocale') as locale
   from pg_database d where datname = 'template0'`;
+
+/** Whether the data directory that a server was stopped on has page checksums; false where none is. */
+export async function withChecksums(helper: Helper, folder: string): Promise<boolean> {
+  const script = 'pg_controldata -D "$1" 2>/dev/null || true';
+  const text = await helper.run(["/bin/sh", "-c", script, "checksums", folder]);
+  return /^Data page checksum version: +[1-9]/m.test(text);
+}
 
 export interface InitFacts {
   encoding: string;

@@ -21,10 +21,24 @@ export interface Companion {
 export interface RestorePlan {
   kind: "dump" | "snapshot" | "database";
   path: string;
-  /** Whether the server ran before, and so runs again when the restore fails. */
+  /** Whether the container ran before, and so runs again when the restore fails. */
   wasRunning: boolean;
-  /** Databases that must be there afterwards; of one database: its temporary name. */
+  /** Whether the server answered then: only such a one can be dumped, or be proved again. */
+  wasServing: boolean;
+  /** Databases that must be there afterwards. */
   databases: readonly string[];
+  /** How a fresh cluster is made like the one that was there. */
+  initArguments: readonly string[];
+  /** Of a restore of one database. */
+  names?: DatabaseNames;
+}
+
+export interface DatabaseNames {
+  database: string;
+  /** While it is being made. */
+  temporary: string;
+  /** What the present one is called afterwards; null where there is none. */
+  former: string | null;
 }
 
 /** The part of an update's plan that only PostgreSQL has. */

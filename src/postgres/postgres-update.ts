@@ -2,11 +2,13 @@ import type { RunContext } from "../update/context.ts";
 import type { Operation } from "../update/operation.ts";
 import type { MemberPlan } from "../update/plan.ts";
 import type { Steps } from "../update/steps.ts";
+import { awaitAnswer } from "./await-answer.ts";
 import { readCluster } from "./baseline.ts";
-import { connect } from "./client.ts";
 import { givePoliciesBack, startCompanions, verifyCompanions } from "./companions.ts";
 import type { PostgresPlan } from "./postgres-plan.ts";
 import type { PostgresStep } from "./steps.ts";
+
+const ANSWER_MS = 60_000;
 
 /** One update of a PostgreSQL server in hand. */
 export interface PostgresUpdate {
@@ -38,13 +40,20 @@ export async function giveServerPolicyBack({ member, context }: PostgresUpdate):
   if (present !== null) await context.ports.engine.setRestartPolicy(present.Id, policy);
 }
 
-/** Whether extensions are what they were: else the former image may not be able to load them. */
+/**
+ * Whether extensions are what they were: else the former image may not be able to load them. A
+ * server that ended is started to be asked; one that cannot answer any more can only be replaced,
+ * and what the former image then lacks is found by its checks.
+ */
 export async function hasSameExtensions(update: PostgresUpdate): Promise<boolean> {
   const { member, plan, context } = update;
-  const { engine } = context.ports;
-  const present = await engine.inspectContainer(member.container);
-  if (present === null || !present.State.Running) return true;
-  const now = await readCluster(await connect(present, plan.user, engine));
+  const { ports } = context;
+  const present = await ports.engine.inspectContainer(member.container);
+  if (present === null) return true;
+  await ports.engine.startContainer(present.Id);
+  const client = await awaitAnswer(present.Id, plan.user, ports, ANSWER_MS);
+  if ("why" in client) return true;
+  const now = await readCluster(client);
   return Object.entries(plan.baseline.extensions).every(
     ([database, extensions]) =>
       JSON.stringify(now.extensions[database] ?? extensions) === JSON.stringify(extensions),

@@ -6,12 +6,12 @@ import type { ContainerReport } from "../update/outcome.ts";
 import { quietly } from "../update/quietly.ts";
 import type { Steps } from "../update/steps.ts";
 import { givePoliciesBack, startCompanions } from "./companions.ts";
+import { recoverDatabaseRestore } from "./end-database-restore.ts";
 import { endFailed, goBackPostgres } from "./end-failed.ts";
 import { removeHelpers } from "./helper.ts";
 import { updateOf } from "./postgres-update.ts";
-import { undoDatabaseRestore } from "./restore-database.ts";
+import { recoverRestore } from "./recover-restore.ts";
 import { goOn } from "./run-postgres-update.ts";
-import { recoverRestore } from "./run-restore.ts";
 import { isBefore, POSTGRES_STEPS, type PostgresStep } from "./steps.ts";
 
 /**
@@ -24,14 +24,16 @@ export async function recoverPostgres(
   steps: Steps,
   context: RunContext,
 ): Promise<ContainerReport[]> {
-  await removeHelpers(operation.id, context.ports.engine);
+  const { engine } = context.ports;
+  await removeHelpers(operation.id, engine);
+  await endLeftPrograms(operation, context);
   const restore = operation.plan.postgres?.restore;
   if (restore?.kind === "database") {
-    await undoDatabaseRestore(updateOf(operation, steps, context));
+    await recoverDatabaseRestore(updateOf(operation, steps, context));
     return [];
   }
   if (restore !== undefined) {
-    await recoverRestore(operation, steps, context);
+    await recoverRestore(updateOf(operation, steps, context));
     return [];
   }
   const journal = operationSteps(context.state, operation.id);
@@ -41,6 +43,20 @@ export async function recoverPostgres(
   const isCommitted = !isBefore(update.reached, "start dependents");
   if (isGoingBack) return await goBackPostgres(update, failure, { mayRestore: !isCommitted });
   return isCommitted ? await goOn(update) : await endFailed(update, failure);
+}
+
+/** A dump or a restore goes on in the server's container when pratique is gone. */
+async function endLeftPrograms({ plan }: Operation, context: RunContext): Promise<void> {
+  const { engine } = context.ports;
+  const [{ container, formerId }] = plan.members;
+  const present = [
+    await engine.inspectContainer(formerId),
+    await engine.inspectContainer(container),
+  ];
+  const running = present.filter((each) => each?.State.Running && !each.State.Restarting);
+  for (const id of new Set(running.map((each) => each?.Id ?? ""))) {
+    await quietly(context, () => engine.endLeftExecs(id));
+  }
 }
 
 function stepOf(detail: unknown): PostgresStep | null {

@@ -6,19 +6,28 @@
 import { PassThrough } from "node:stream";
 import { OperatorError, RESTORE_FAILED } from "../errors.ts";
 import { oneLine } from "../services/evidence.ts";
-import { beginRun } from "../state/runs.ts";
+import { beginRun, endRun } from "../state/runs.ts";
 import type { RunContext } from "../update/context.ts";
 import { beginOperation } from "../update/operation.ts";
+import { STAY_MS, sendOutbox } from "../update/send-outbox.ts";
 import { Steps } from "../update/steps.ts";
-import { connect, conninfo, type PostgresClient, quoteName, quoteText } from "./client.ts";
+import { connect, conninfo, type PostgresClient, quoteName } from "./client.ts";
 import { holdPolicies, stopCompanions } from "./companions.ts";
+import {
+  createDatabase,
+  type DatabaseProperties,
+  databaseProperties,
+  giveProperties,
+} from "./database-properties.ts";
 import { serverArguments, withRestoredDump } from "./drill.ts";
 import type { DumpedTable } from "./dump-scan.ts";
 import { stamp } from "./dump-store.ts";
+import { finishDatabaseRestore, leaveDatabaseRestore } from "./end-database-restore.ts";
 import { awaitIdle } from "./idle.ts";
-import { companionsBack, type PostgresUpdate, updateOf } from "./postgres-update.ts";
+import { type PostgresUpdate, updateOf } from "./postgres-update.ts";
 import { addressBook } from "./preflight.ts";
-import { planRestore } from "./run-restore.ts";
+import { planDatabaseRestore } from "./restore-plan.ts";
+import { beginDatabaseStep } from "./restore-steps.ts";
 import type { PostgresServer } from "./servers.ts";
 import type { VerifiedDump } from "./verify-dump.ts";
 
@@ -34,15 +43,19 @@ export interface DatabaseRestoreReport {
 
 const LONGEST_MS = 12 * 60 * 60_000;
 const THROWAWAY_USER = "pratique_drill";
-/** PostgreSQL cuts longer names. */
+/** PostgreSQL cuts longer names; in bytes. */
 const LONGEST_NAME = 63;
 
-interface Original {
-  oid: number;
-  owner: string;
-  encoding: string;
-  collate: string;
-  ctype: string;
+/** One restore in hand. */
+interface Job {
+  update: PostgresUpdate;
+  client: PostgresClient;
+  dump: VerifiedDump;
+  database: string;
+  temporary: string;
+  former: string;
+  /** Null where there is no such database now. */
+  original: DatabaseProperties | null;
 }
 
 /** Restores one database. Throws with the reason; the original then serves as before. */
@@ -53,119 +66,81 @@ export async function restoreDatabase(
   context: RunContext,
 ): Promise<DatabaseRestoreReport> {
   const { engine, clock } = context.ports;
+  const startedAtMs = clock.now();
   const section = dump.contents?.databases.find(({ name }) => name === null || name === database);
   if (dump.contents !== null && section === undefined) {
     throw RESTORE_FAILED(`${dump.path} holds no database ${database}`);
   }
-  const client = await connect(server.inspect, server.settings?.user ?? null, engine);
-  const time = stamp(clock.now()).toLowerCase();
+  const time = stamp(startedAtMs).toLowerCase();
   const temporary = named(database, `_restore_${time}`);
   const former = named(database, `_before_${time}`);
-  const source = {
-    ...{ kind: "database" as const, path: dump.path, container: server.container },
-    ...{ databases: [temporary], neededBytes: 0 },
-  };
-  const plan = await planRestore(server, source, context);
-  const { host } = context.config;
-  const runId = beginRun(context.state, { kind: "rollback", host, dryRun: false });
+  const names = { database, temporary, former };
+  const plan = await planDatabaseRestore(server, { path: dump.path, names }, context);
+  const client = await connect(server.inspect, server.settings?.user ?? null, engine);
+  const original = await databaseProperties(client, database);
+  if (original === null && plan.postgres?.restore?.names) plan.postgres.restore.names.former = null;
+  const run = { kind: "rollback" as const, host: context.config.host, dryRun: false };
+  const runId = beginRun(context.state, run);
   const operation = beginOperation(context.state, runId, plan);
   const update = updateOf(operation, new Steps([server.container], runId, context), context);
+  const job = { update, client, dump, database, temporary, former, original };
+  const problem = await attemptRestore(job, section?.tables ?? []);
+  const durationMs = clock.now() - startedAtMs;
+  endRun(context.state, {
+    ...{ ...run, run: runId, schema: 1 as const, containers: [], interrupted: null, durationMs },
+    ...{ startedAt: new Date(startedAtMs).toISOString(), exitCode: problem === null ? 0 : 1 },
+  });
+  await sendOutbox(context, STAY_MS);
+  if (problem !== null) throw problem;
+  return {
+    ...{ schema: 1, container: server.container, database, restored: dump.path },
+    formerDatabase: original === null ? null : former,
+    tables: section?.tables.length ?? 0,
+  };
+}
+
+async function attemptRestore(
+  job: Job,
+  tables: readonly DumpedTable[],
+): Promise<OperatorError | null> {
+  const { update, client, temporary } = job;
   try {
-    operation.step("back-up", update.member, { restore: "temporary database" });
-    const original = await originalOf(client, database);
-    await createLike(client, temporary, original);
-    await load(client, { dump, database, temporary }, server, context);
-    await compare(client, temporary, section?.tables ?? []);
-    if (original !== null) await carryProperties(client, original, temporary);
+    beginDatabaseStep(update, "temporary database", `restoring ${job.database} beside the present`);
+    await make(job);
+    await compare(client, temporary, tables);
     await client.execute(temporary, ["ANALYZE"], LONGEST_MS);
-    await exchangeNames(update, client, { database, temporary, former, original });
-    const problems = await companionsBack(update);
-    operation.close("committed");
-    if (problems.length > 0) throw RESTORE_FAILED(`restored, but ${problems.join("; ")}`);
-    context.audit.write({ event: "restore", database, path: dump.path, outcome: "done" });
-    return {
-      ...{ schema: 1, container: server.container, database, restored: dump.path },
-      formerDatabase: original === null ? null : former,
-      tables: section?.tables.length ?? 0,
-    };
+    await exchangeNames(job);
   } catch (error) {
     if (!(error instanceof OperatorError)) throw error;
-    if (isOpen(update)) await undoDatabaseRestore(update);
-    throw error;
+    return await leaveDatabaseRestore(update, error);
   }
-}
-
-function isOpen({ operation, context }: PostgresUpdate): boolean {
-  const row = context.state.database
-    .prepare("SELECT end FROM operations WHERE id = ?")
-    .get(operation.id);
-  return row?.end === null;
-}
-
-/** Removes the temporary database and starts everybody again; also after a crash. */
-export async function undoDatabaseRestore(update: PostgresUpdate): Promise<void> {
-  const { operation, member, plan, context } = update;
-  const present = await context.ports.engine.inspectContainer(member.container);
-  if (present?.State.Running) {
-    const client = await connect(present, plan.user, context.ports.engine);
-    for (const name of plan.restore?.databases ?? []) {
-      await client
-        .execute("postgres", [`DROP DATABASE IF EXISTS ${quoteName(name)}`])
-        .catch(() => {});
-    }
-  }
-  await companionsBack(update);
-  operation.step("roll-back", null);
-  operation.close("rolled-back");
-}
-
-async function originalOf(client: PostgresClient, database: string): Promise<Original | null> {
-  const [found] = await client.rows<Original>(
-    "postgres",
-    `select oid::int8 as oid, pg_get_userbyid(datdba) as owner,
-      pg_encoding_to_char(encoding) as encoding, datcollate as collate, datctype as ctype
-      from pg_database where datname = ${quoteText(database)}`,
-  );
-  return found ?? null;
-}
-
-async function createLike(
-  client: PostgresClient,
-  temporary: string,
-  original: Original | null,
-): Promise<void> {
-  const like =
-    original === null
-      ? ""
-      : ` OWNER ${quoteName(original.owner)} ENCODING ${quoteText(original.encoding)} LC_COLLATE ${quoteText(original.collate)} LC_CTYPE ${quoteText(original.ctype)}`;
-  const create = `CREATE DATABASE ${quoteName(temporary)} TEMPLATE template0${like}`;
-  await client.execute("postgres", [create], 120_000);
+  return await finishDatabaseRestore(update);
 }
 
 /** Out of a whole dump by a throwaway cluster: no marks in its text are trusted. */
-async function load(
-  client: PostgresClient,
-  job: { dump: VerifiedDump; database: string; temporary: string },
-  server: PostgresServer,
-  context: RunContext,
-): Promise<void> {
-  const { dump, database, temporary } = job;
+async function make(job: Job): Promise<void> {
+  const { update, client, dump, database, temporary, original } = job;
+  const { operation, member, plan, context } = update;
   const into = ["-d", conninfo(temporary)];
   const restore = ["pg_restore", "--exit-on-error", "--single-transaction", ...into];
   if (dump.contents?.kind !== "cluster") {
+    await createDatabase(client, temporary, original);
     const reading = await context.ports.dumpFiles.read(dump.path);
     const psql = ["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-o", "/dev/null", ...into];
     const command = dump.format === "custom" ? restore : psql;
     const result = await client.run(command, { timeoutMs: LONGEST_MS, stdin: reading.content });
     if (result.exitCode !== 0) throw RESTORE_FAILED(oneLine(result.stderr, 300));
+    await reading.end();
+    if (original !== null) await giveProperties(client, temporary, original);
     return;
   }
   const target = {
-    imageId: server.inspect.Image,
-    serverArguments: await serverArguments(server.inspect, server.settings?.user ?? null, context),
-    superuser: THROWAWAY_USER,
+    ...{ imageId: member.formerImageId, superuser: THROWAWAY_USER, operationId: operation.id },
+    serverArguments: await serverArguments(member.formerInspect, plan.user, context),
   };
   await withRestoredDump(dump, target, context, async (cluster) => {
+    const like = original ?? (await databaseProperties(cluster, database));
+    await createDatabase(client, temporary, like);
     const pipe = new PassThrough({ highWaterMark: 1024 * 1024 });
     const dumping = cluster.client(["pg_dump", "--format=custom", "-d", conninfo(database)], {
       stdout: pipe,
@@ -174,6 +149,7 @@ async function load(
     const results = await Promise.all([dumping, restoring]);
     const failed = results.find(({ exitCode }) => exitCode !== 0);
     if (failed !== undefined) throw RESTORE_FAILED(oneLine(failed.stderr, 300));
+    if (like !== null) await giveProperties(client, temporary, like);
   });
 }
 
@@ -191,51 +167,17 @@ async function compare(
   if (problems.length > 0) throw RESTORE_FAILED(problems.slice(0, 5).join("; "));
 }
 
-/** Settings and grants of the original: a dump of one database has neither. */
-async function carryProperties(
-  client: PostgresClient,
-  original: Original,
-  temporary: string,
-): Promise<void> {
-  const grants = await client.rows<{ grantee: string | null; privilege: string; option: boolean }>(
-    "postgres",
-    `select case grantee when 0 then null else pg_get_userbyid(grantee) end as grantee,
-      privilege_type as privilege, is_grantable as option
-      from pg_database, aclexplode(datacl) where oid = ${original.oid}`,
-  );
-  const on = `ON DATABASE ${quoteName(temporary)}`;
-  const statements =
-    grants.length === 0
-      ? []
-      : [
-          `REVOKE ALL ${on} FROM PUBLIC`,
-          ...grants.map(({ grantee, privilege, option }) => {
-            const to = grantee === null ? "PUBLIC" : quoteName(grantee);
-            return `GRANT ${privilege} ${on} TO ${to}${option ? " WITH GRANT OPTION" : ""}`;
-          }),
-        ];
-  // As they are: the quoting of lists such as search_path would not survive ALTER DATABASE.
-  const settings = `INSERT INTO pg_catalog.pg_db_role_setting
-    SELECT (SELECT oid FROM pg_database WHERE datname = ${quoteText(temporary)}), setrole, setconfig
-    FROM pg_catalog.pg_db_role_setting WHERE setdatabase = ${original.oid}`;
-  await client.execute("postgres", [...statements, settings]);
-}
-
-/** The only moment in which nobody may be connected. */
-async function exchangeNames(
-  update: PostgresUpdate,
-  client: PostgresClient,
-  names: { database: string; temporary: string; former: string; original: Original | null },
-): Promise<void> {
-  const { plan, context, operation, member } = update;
-  operation.step("deploy", member, { restore: "exchange names" });
+/** The only moment in which nobody may be connected. One transaction: a crash leaves no half. */
+async function exchangeNames(job: Job): Promise<void> {
+  const { update, client, database, temporary, former, original } = job;
+  const { plan, context } = update;
+  beginDatabaseStep(update, "exchange names", "stopping dependents for the exchange of names");
   await holdPolicies(plan.companions, context);
   await stopCompanions(plan.companions, "dependent", context);
   await stopCompanions(plan.companions, "sidecar", context);
   await awaitIdle(client, context.ports.clock, await addressBook(context));
   const rename = (from: string, to: string) =>
     `ALTER DATABASE ${quoteName(from)} RENAME TO ${quoteName(to)}`;
-  const { database, temporary, former, original } = names;
   await client.execute("postgres", [
     "BEGIN",
     ...(original === null ? [] : [rename(database, former)]),
@@ -245,5 +187,8 @@ async function exchangeNames(
 }
 
 function named(database: string, ending: string): string {
-  return `${database.slice(0, LONGEST_NAME - ending.length)}${ending}`;
+  const room = LONGEST_NAME - Buffer.byteLength(ending);
+  let kept = database;
+  while (Buffer.byteLength(kept) > room) kept = [...kept].slice(0, -1).join("");
+  return `${kept}${ending}`;
 }

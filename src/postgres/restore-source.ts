@@ -1,7 +1,7 @@
 import { basename, dirname, join, resolve } from "node:path";
 import { DUMP_DAMAGED } from "../errors.ts";
 import type { DumpFiles } from "../ports.ts";
-import { parseSnapshot, SNAPSHOT_MANIFEST } from "./snapshot-manifest.ts";
+import { parseSnapshot, SNAPSHOT_MANIFEST, type SnapshotManifest } from "./snapshot-manifest.ts";
 import { type VerifiedDump, verifyDump } from "./verify-dump.ts";
 
 /** What a whole cluster can be restored from, read to its end. */
@@ -11,16 +11,19 @@ export type RestoreSource = {
   container: string | null;
   databases: readonly string[];
   neededBytes: number;
-} & ({ kind: "dump"; dump: VerifiedDump } | { kind: "snapshot" });
+} & ({ kind: "dump"; dump: VerifiedDump } | { kind: "snapshot"; manifest: SnapshotManifest });
 
-/** Verifies a file or a cold copy before anything stops. Throws DUMP_DAMAGED. */
+/**
+ * Verifies a dump before anything stops; of a cold copy only its manifest is read here, its files
+ * need a helper (`assessPlace`). Throws DUMP_DAMAGED.
+ */
 export async function restoreSource(given: string, files: DumpFiles): Promise<RestoreSource> {
   const path = basename(given) === SNAPSHOT_MANIFEST ? dirname(resolve(given)) : resolve(given);
   const text = await files.readText(join(path, SNAPSHOT_MANIFEST)).catch(() => null);
   const snapshot = text === null ? null : parseSnapshot(text);
   if (snapshot !== null) {
-    const { container, databases, sizeBytes } = snapshot;
-    return { kind: "snapshot", path, container, databases, neededBytes: sizeBytes };
+    const { container, databases, sizeBytes: neededBytes } = snapshot;
+    return { kind: "snapshot", path, container, databases, neededBytes, manifest: snapshot };
   }
   const dump = await verifyDump(path, files);
   if (dump.contents?.kind !== "cluster") {

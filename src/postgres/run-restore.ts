@@ -5,61 +5,48 @@
  */
 import { posix } from "node:path";
 import { OperatorError, RESTORE_FAILED } from "../errors.ts";
-import { enqueueMessage } from "../state/outbox.ts";
 import { beginRun, endRun } from "../state/runs.ts";
 import type { RunContext } from "../update/context.ts";
-import { shapeMessage } from "../update/messages.ts";
-import { beginOperation, type Operation } from "../update/operation.ts";
-import type { UpdatePlan } from "../update/plan.ts";
-import { quietly } from "../update/quietly.ts";
+import { attempt, isFailure } from "../update/failure.ts";
+import { beginOperation } from "../update/operation.ts";
 import { STAY_MS, sendOutbox } from "../update/send-outbox.ts";
 import { Steps } from "../update/steps.ts";
 import { verify } from "../update/verify.ts";
 import { readCluster } from "./baseline.ts";
 import { checkCluster } from "./check-cluster.ts";
-import { connect } from "./client.ts";
-import {
-  type DataHelper,
-  exchange,
-  exchangeState,
-  fillFromCopy,
-  markComplete,
-  ownFolders,
-  withData,
-} from "./cold-copy.ts";
-import { findCompanions, holdPolicies, stopCompanions } from "./companions.ts";
-import { findDataMount } from "./data-mount.ts";
+import { connect, type PostgresClient } from "./client.ts";
+import { type DataHelper, fillFromCopy } from "./cold-copy.ts";
+import { holdPolicies, stopCompanions } from "./companions.ts";
 import { dumpCluster } from "./dump.ts";
+import { exchange, exchangeState, markComplete, ownFolders } from "./exchange-data.ts";
 import {
   analyse,
   compareWithDump,
-  INIT_FACTS,
-  type InitFacts,
-  initArguments,
   restorePlain,
   settingsOf,
   withFreshCluster,
 } from "./fresh-cluster.ts";
-import { needRoom, removeHelpers } from "./helper.ts";
 import { awaitIdle } from "./idle.ts";
-import type { PostgresPlan, RestorePlan } from "./postgres-plan.ts";
+import { leaveRestore } from "./leave-restore.ts";
 import { companionsBack, type PostgresUpdate, updateOf } from "./postgres-update.ts";
 import { addressBook } from "./preflight.ts";
+import { STOP_TIMEOUT_S, withPlace } from "./restore-place.ts";
+import { planRestore } from "./restore-plan.ts";
 import type { RestoreSource } from "./restore-source.ts";
+import { beginStep, journalOf } from "./restore-steps.ts";
 import type { PostgresServer } from "./servers.ts";
+import { endRestore } from "./tell-restore.ts";
 
 export interface RestoreReport {
   schema: 1;
   container: string;
   restored: string;
-  /** The dump of the state that was left; null where the server did not run. */
+  /** The dump of the state that was left; null where it could not be made. */
   formerDump: string | null;
   /** Where the data directory that was left is kept. */
   formerData: string;
   durationMs: number;
 }
-
-const STOP_TIMEOUT_S = 120;
 
 /** Restores the whole cluster. Throws with the reason when it failed; then all is as before. */
 export async function restoreCluster(
@@ -69,12 +56,9 @@ export async function restoreCluster(
 ): Promise<RestoreReport> {
   const { clock } = context.ports;
   const startMs = clock.monotonicMs();
-  const runId = beginRun(context.state, {
-    kind: "rollback",
-    host: context.config.host,
-    dryRun: false,
-  });
   const plan = await planRestore(server, source, context);
+  const run = { kind: "rollback" as const, host: context.config.host, dryRun: false };
+  const runId = beginRun(context.state, run);
   const operation = beginOperation(context.state, runId, plan);
   const update = updateOf(operation, new Steps([server.container], runId, context), context);
   const problem = await attemptRestore(update, source);
@@ -84,12 +68,10 @@ export async function restoreCluster(
     formerData: ownFolders(update.plan.dataMount, operation.id).aside,
     durationMs: Math.round(clock.monotonicMs() - startMs),
   };
-  context.audit.write({ event: "restore", ...report, outcome: problem?.message ?? "done" });
   endRun(context.state, {
-    ...{ run: runId, kind: "rollback" as const, host: context.config.host, schema: 1 as const },
-    ...{ dryRun: false, startedAt: new Date(clock.now() - report.durationMs).toISOString() },
-    ...{ durationMs: report.durationMs, containers: [], interrupted: null },
-    exitCode: problem === null ? 0 : 1,
+    ...{ ...run, run: runId, schema: 1 as const, containers: [], interrupted: null },
+    startedAt: new Date(clock.now() - report.durationMs).toISOString(),
+    ...{ durationMs: report.durationMs, exitCode: problem === null ? 0 : 1 },
   });
   await sendOutbox(context, STAY_MS);
   if (problem !== null) throw problem;
@@ -104,174 +86,126 @@ async function attemptRestore(
     await prepare(update, source);
   } catch (error) {
     if (!(error instanceof OperatorError)) throw error;
-    await leave(update, error);
-    return error;
+    return await leaveRestore(update, error);
   }
-  return await finish(update);
+  return await finishRestore(update);
 }
-
-/** The plan: the same image, and the data mount that the exchange happens on. */
-export async function planRestore(
-  server: PostgresServer,
-  source: { kind: RestorePlan["kind"]; path: string; databases: readonly string[] },
-  context: RunContext,
-): Promise<UpdatePlan> {
-  const { inspect, settings } = server;
-  const isRunning = inspect.State.Running;
-  const client = isRunning
-    ? await connect(inspect, settings?.user ?? null, context.ports.engine)
-    : null;
-  const baseline = client === null ? null : await readCluster(client);
-  const variables = new Map(
-    (inspect.Config.Env ?? []).map((entry) => entry.split(/=(.*)/s) as [string, string]),
-  );
-  const dataDirectory =
-    baseline?.dataDirectory ?? variables.get("PGDATA") ?? "/var/lib/postgresql/data";
-  const mount = findDataMount(inspect, dataDirectory);
-  if ("why" in mount) throw RESTORE_FAILED(mount.why);
-  const restore: RestorePlan = {
-    kind: source.kind,
-    path: source.path,
-    wasRunning: isRunning,
-    databases: source.databases,
-  };
-  const postgres: PostgresPlan = {
-    // The name may come from a file that only the running container can read.
-    user: client?.user ?? settings?.user ?? null,
-    folder: context.config.backups.postgres ?? posix.dirname(source.path),
-    baseline: baseline ?? NO_FACTS,
-    dataMount: mount,
-    companions: await findCompanions(server, context),
-    ...{ withColdCopy: false, withDrill: false, dumpPath: null, snapshotPath: null },
-    ...{ failedDataPath: null, stoppedAtMs: null, restore },
-  };
-  return {
-    kind: "rollback",
-    reference: inspect.Config.Image,
-    candidateDigest: null,
-    candidateImageId: inspect.Image,
-    facts: {},
-    postgres,
-    members: [
-      {
-        ...{ role: "candidate", attachedTo: [], wasUp: true, reference: inspect.Config.Image },
-        ...{ container: server.container, service: server.service, strategy: "engine" },
-        ...{ formerId: inspect.Id, formerImageId: inspect.Image, formerDigest: null },
-        ...{ formerInspect: inspect, project: null, configHash: null, baseline: null },
-        ...{ rotation: null, newId: null, deployStartedAtMs: null, firstHealthyAtMs: null },
-      },
-    ],
-  };
-}
-
-const NO_FACTS = {
-  ...{ systemIdentifier: "", serverVersion: "", versionNumber: 0, dataDirectory: "" },
-  ...{ isInRecovery: false, isReadOnly: false, databases: [], roles: [], extensions: {} },
-  ...{ tablespaces: [], collationMismatches: [], checksumFailures: 0 },
-};
 
 /** Until the new data lies complete beside the present data; the server is stopped at the end. */
 async function prepare(update: PostgresUpdate, source: RestoreSource): Promise<void> {
-  const { operation, member, plan, context } = update;
-  const { ports, config } = context;
-  const say = (text: string) =>
-    context.progress({ kind: "phase", container: member.container, phase: "roll-back", text });
-  operation.step("back-up", member, { restore: "stop dependents" });
-  say("stopping dependents and sidecars");
-  await ports.engine.setRestartPolicy(member.formerId, { Name: "no" });
+  const { member, plan, context } = update;
+  const { engine } = context.ports;
+  beginStep(update, "stop dependents", "stopping dependents and sidecars");
+  await engine.setRestartPolicy(member.formerId, { Name: "no" });
   await holdPolicies(plan.companions, context);
   await stopCompanions(plan.companions, "dependent", context);
   await stopCompanions(plan.companions, "sidecar", context);
-  let init = [...DEFAULT_INIT];
-  if (plan.restore?.wasRunning) {
-    const client = await connect(member.formerInspect, plan.user, ports.engine);
-    await awaitIdle(client, ports.clock, await addressBook(context));
-    const [facts] = await client.rows<InitFacts>("postgres", INIT_FACTS);
-    if (facts !== undefined) init = initArguments(facts);
-    say("dumping what is there now");
-    const { host } = config;
-    const dump = await dumpCluster(
-      client,
-      { host, folder: plan.folder, occasion: "pre-update", onProgress: say },
-      ports,
-    );
-    plan.dumpPath = dump.path;
-    operation.savePlan();
-    say("stopping the server");
-    await ports.engine.stopContainer(member.formerId, STOP_TIMEOUT_S);
+  if (plan.restore?.wasServing) {
+    const client = await connect(member.formerInspect, plan.user, engine);
+    await awaitIdle(client, context.ports.clock, await addressBook(context));
+    beginStep(update, "dump", "dumping what is there now");
+    await dumpPresent(update, client);
   }
-  operation.step("back-up", member, { restore: "fill" });
-  say(`making the new data from ${source.path}`);
-  await withPlace(update, async (helper) => fill(helper, update, source, init));
+  beginStep(update, "stop server", "stopping the server");
+  await engine.stopContainer(member.formerId, STOP_TIMEOUT_S);
+  beginStep(update, "fill", `making the new data from ${source.path}`);
+  await withPlace(update, (helper) => fill(helper, update, source));
 }
 
-const DEFAULT_INIT = ["--encoding=UTF8"];
-
-async function withPlace<Result>(
-  { operation, member, plan, context }: PostgresUpdate,
-  work: (helper: DataHelper) => Promise<Result>,
-): Promise<Result> {
-  const isCopy = plan.restore?.kind === "snapshot";
-  const folder = isCopy ? posix.dirname(plan.restore?.path ?? "") : undefined;
-  const request = {
-    ...{ operationId: operation.id, role: "restore", imageId: member.formerImageId },
-    ...{ mount: plan.dataMount, isReadOnly: false },
-    ...(folder === undefined ? {} : { backupFolder: folder }),
-  };
-  return await withData(request, context, work);
+/** A database that cannot be dumped may be the reason to restore: its data directory stays whole. */
+async function dumpPresent(update: PostgresUpdate, client: PostgresClient): Promise<void> {
+  const { operation, member, plan, context } = update;
+  const { progress, config, ports } = context;
+  const onProgress = (text: string) =>
+    progress({ kind: "phase", container: member.container, phase: "roll-back", text });
+  const { host } = config;
+  const request = { host, folder: plan.folder, occasion: "pre-update" as const, onProgress };
+  const dump = await attempt("back-up", member, () => dumpCluster(client, request, ports));
+  if (isFailure(dump)) {
+    const text = `${dump.why} The restore goes on: the data directory is kept as it is.`;
+    progress({ kind: "note", text });
+    return;
+  }
+  plan.dumpPath = dump.path;
+  operation.savePlan();
 }
 
 async function fill(
   helper: DataHelper,
   update: PostgresUpdate,
   source: RestoreSource,
-  init: readonly string[],
 ): Promise<void> {
-  const { operation, member, plan, context } = update;
+  const { operation, plan } = update;
   const { dataMount: mount } = plan;
   const { incoming } = ownFolders(mount, operation.id);
-  await needRoom(helper, mount.dataDirectory, source.neededBytes);
   if (source.kind === "snapshot") {
     const { path } = source;
     const backupFolder = posix.dirname(path);
     await fillFromCopy(helper, { mount, operationId: operation.id, backupFolder, path });
   } else {
-    await helper.run(["rm", "-rf", "--", incoming]);
-    const owner = (await helper.run(["stat", "-c", "%u:%g", mount.dataDirectory])).trim();
-    const superuser = (await superuserOf(update)) ?? "postgres";
-    const { ports } = context;
-    const request = {
-      ...{ folder: incoming, superuser, owner, initArguments: init },
-      serverArguments: settingsOf(member.formerInspect.Config.Cmd ?? []),
-      configurationFrom: mount.dataDirectory,
-    };
-    await withFreshCluster(helper, request, ports.engine, async (cluster) => {
-      const { path, contents } = source.dump;
-      await restorePlain(cluster, { path, database: "postgres", superuser }, ports.dumpFiles);
-      await analyse(cluster);
-      if (contents !== null) await compareWithDump(cluster, contents);
-    });
+    await fillFromDump(helper, update, source);
   }
   const { state } = await helper.controlData(incoming);
   if (state !== "shut down") throw RESTORE_FAILED(`the new data says "${state}"`);
   await helper.run(["sync"], { timeoutMs: 30 * 60_000 });
 }
 
-async function superuserOf({ member, plan }: PostgresUpdate): Promise<string | null> {
-  if (plan.user !== null) return plan.user;
-  const entry = member.formerInspect.Config.Env?.find((each) => each.startsWith("POSTGRES_USER="));
-  return entry?.slice("POSTGRES_USER=".length) ?? null;
+/** Whoever owns the present data; an empty volume belongs to nobody yet. */
+const OWNER = `owner=$(stat -c %u:%g "$1")
+if [ "\${owner%%:*}" = 0 ]; then owner=$(id -u postgres):$(id -g postgres); fi
+echo "$owner"`;
+
+async function fillFromDump(
+  helper: DataHelper,
+  { operation, member, plan, context }: PostgresUpdate,
+  source: Extract<RestoreSource, { kind: "dump" }>,
+): Promise<void> {
+  const { engine, dumpFiles } = context.ports;
+  const { dataDirectory } = plan.dataMount;
+  const { incoming: folder } = ownFolders(plan.dataMount, operation.id);
+  await helper.run(["rm", "-rf", "--", folder]);
+  const owner = (await helper.run(["/bin/sh", "-c", OWNER, "owner", dataDirectory])).trim();
+  const user = member.formerInspect.Config.Env?.find((each) => each.startsWith("POSTGRES_USER="));
+  const superuser = plan.user ?? user?.slice("POSTGRES_USER=".length) ?? "postgres";
+  const request = {
+    ...{ folder, superuser, owner, initArguments: plan.restore?.initArguments ?? [] },
+    serverArguments: settingsOf(member.formerInspect.Config.Cmd ?? []),
+    configurationFrom: dataDirectory,
+  };
+  await withFreshCluster(helper, request, engine, async (cluster) => {
+    const { path, contents } = source.dump;
+    await restorePlain(cluster, { path, database: "postgres", superuser }, dumpFiles);
+    await analyse(cluster);
+    if (contents !== null) await compareWithDump(cluster, contents);
+  });
 }
 
-/** From the exchange on: forward, or back to the former data where the new does not serve. */
-async function finish(update: PostgresUpdate): Promise<OperatorError | null> {
-  const { operation, member, plan, context } = update;
+/**
+ * From the exchange on: forward, or back to the former data where the new does not serve. Also after
+ * a crash; what applications may have written into the restored data is never put aside.
+ */
+export async function finishRestore(update: PostgresUpdate): Promise<OperatorError | null> {
+  const { operation, plan } = update;
+  const problems: string[] = [];
+  const proof = journalOf(update).hasReached("start dependents")
+    ? await attempt("verify", update.member, () => startAndProve(update))
+    : await putInService(update);
+  if (proof instanceof OperatorError) return await leaveRestore(update, proof);
+  if (isFailure(proof)) problems.push(proof.why);
+  beginStep(update, "start dependents", "starting dependents and sidecars");
+  problems.push(...(await companionsBack(update)));
+  const { aside } = ownFolders(plan.dataMount, operation.id);
+  const worse = problems.length === 0 ? "" : `\nworse than before: ${problems.join("; ")}`;
+  const dump = plan.dumpPath ?? "none";
+  const body = `restored - from ${plan.restore?.path}\nformer data: ${aside}\ndump of it: ${dump}${worse}`;
+  endRestore(update, problems.length === 0 ? "done" : "done-but", body);
+  return problems.length === 0 ? null : RESTORE_FAILED(`restored, but ${problems.join("; ")}`);
+}
+
+async function putInService(update: PostgresUpdate): Promise<OperatorError | null> {
+  const { operation, plan } = update;
   try {
-    operation.step("deploy", member, { restore: "exchange" });
-    context.progress({
-      ...{ kind: "phase", container: member.container, phase: "roll-back" },
-      text: "exchanging the data",
-    });
+    beginStep(update, "exchange", "exchanging the data");
     await withPlace(update, async (helper) => {
       const { incoming } = ownFolders(plan.dataMount, operation.id);
       if ((await exchangeState(helper, plan.dataMount, operation.id)) === "none") {
@@ -279,24 +213,13 @@ async function finish(update: PostgresUpdate): Promise<OperatorError | null> {
       }
       await exchange(helper, plan.dataMount, operation.id);
     });
-    operation.step("verify", member, { restore: "start server" });
+    beginStep(update, "start server", "starting the server on the restored data");
     await startAndProve(update);
+    return null;
   } catch (error) {
-    if (!(error instanceof OperatorError)) throw error;
-    await putFormerDataBack(update);
-    await leave(update, error);
-    return error;
+    if (error instanceof OperatorError) return error;
+    throw error;
   }
-  const problems = await companionsBack(update);
-  const { aside } = ownFolders(plan.dataMount, operation.id);
-  const worse = problems.length === 0 ? "" : `\nworse than before: ${problems.join("; ")}`;
-  context.state.transaction(() => {
-    operation.step("commit", null);
-    const body = `restored - from ${plan.restore?.path}\nformer data: ${aside}\ndump of it: ${plan.dumpPath ?? "none"}${worse}`;
-    tell(update, "postgres-complete", body);
-    operation.close("committed");
-  });
-  return problems.length === 0 ? null : RESTORE_FAILED(`restored, but ${problems.join("; ")}`);
 }
 
 async function startAndProve(update: PostgresUpdate): Promise<void> {
@@ -313,91 +236,6 @@ async function startAndProve(update: PostgresUpdate): Promise<void> {
   const missing = (plan.restore?.databases ?? []).filter((name) => !there.has(name));
   if (missing.length > 0) throw RESTORE_FAILED(`databases are missing: ${missing.join(", ")}`);
   const { user } = plan;
+  // Its identifier is new: what must be the same is what was just read.
   await checkCluster(member.container, { baseline: now, user, operationId: operation.id }, context);
-}
-
-/** The same exchange the other way round; what did not serve is kept aside too. */
-async function putFormerDataBack(update: PostgresUpdate): Promise<void> {
-  const { operation, member, plan, context } = update;
-  await quietly(context, async () => {
-    await context.ports.engine.stopContainer(member.formerId, STOP_TIMEOUT_S);
-    await withPlace(update, async (helper) => {
-      const back = `${operation.id}-back`;
-      const { aside } = ownFolders(plan.dataMount, operation.id);
-      const { incoming } = ownFolders(plan.dataMount, back);
-      const state = await exchangeState(helper, plan.dataMount, operation.id);
-      if (state === "none") return;
-      if (state === "begun") await exchange(helper, plan.dataMount, operation.id);
-      if ((await exchangeState(helper, plan.dataMount, back)) === "none") {
-        const script = 'rm -f "$1/pratique-moved" && mv "$1" "$2"';
-        await helper.run(["/bin/sh", "-c", script, "back", aside, incoming]);
-        await markComplete(helper, incoming);
-      }
-      await exchange(helper, plan.dataMount, back);
-    });
-  });
-}
-
-/** Everything as it was before: the incomplete new data goes, server and companions run again. */
-async function leave(update: PostgresUpdate, why: OperatorError): Promise<void> {
-  const { operation, member, plan, context } = update;
-  const { engine } = context.ports;
-  const problems: string[] = [];
-  await quietly(context, async () => {
-    await removeHelpers(operation.id, engine);
-    const { incoming } = ownFolders(plan.dataMount, operation.id);
-    await withPlace(update, (helper) => helper.run(["rm", "-rf", "--", incoming])).catch(() => {});
-    if (plan.restore?.wasRunning) {
-      await engine.startContainer(member.formerId);
-      const { formerImageId: imageId } = member;
-      const expectation = { imageId, withDeep: false, withoutDependents: true };
-      const proof = await verify(member, expectation, context);
-      if (proof.verdict !== "healthy") problems.push(proof.why);
-    }
-    problems.push(...(await companionsBack(update)));
-  });
-  context.state.transaction(() => {
-    operation.step("roll-back", null);
-    const event = problems.length === 0 ? "update-failed" : "rollback-failed";
-    const state = problems.length === 0 ? "the former data serves again" : problems.join("; ");
-    tell(update, event, `failed - restore of ${plan.restore?.path}: ${state}\n${why.message}`);
-    operation.close(problems.length === 0 ? "rolled-back" : "rollback-failed");
-  });
-}
-
-function tell(
-  { operation, member, context }: PostgresUpdate,
-  event: "postgres-complete" | "update-failed" | "rollback-failed",
-  body: string,
-): void {
-  const { host, notify } = context.config;
-  const text = { subject: member.service, container: member.container, body };
-  const message = shapeMessage(event, text, { host, notify, key: `${event}:${operation.id}` });
-  if (message !== null) enqueueMessage(context.state, message);
-}
-
-/** What a crash left of a restore: an exchange that began is finished, anything earlier undone. */
-export async function recoverRestore(
-  operation: Operation,
-  steps: Steps,
-  context: RunContext,
-): Promise<void> {
-  const update = updateOf(operation, steps, context);
-  const mount = update.plan.dataMount;
-  await context.ports.engine.stopContainer(update.member.formerId, STOP_TIMEOUT_S);
-  const state = await withPlace(update, async (helper) => {
-    const back = `${operation.id}-back`;
-    const { incoming } = ownFolders(mount, back);
-    const look = 'if [ -d "$1" ]; then echo yes; fi';
-    const isReturning = await helper.run(["/bin/sh", "-c", look, "look", incoming]);
-    if (isReturning.trim() === "yes") {
-      if ((await exchangeState(helper, mount, back)) === "none")
-        await markComplete(helper, incoming);
-      await exchange(helper, mount, back);
-    }
-    const wasReturned = (await exchangeState(helper, mount, back)) !== "none";
-    return wasReturned ? "none" : await exchangeState(helper, mount, operation.id);
-  });
-  if (state === "none") await leave(update, RESTORE_FAILED("it was interrupted"));
-  else await finish(update);
 }

@@ -37,6 +37,39 @@ export function isPostgres(settings: ServiceConfig | null, image: string): boole
   return choosePreset(settings?.check ?? null, image).preset.name === "postgres";
 }
 
+/**
+ * The server that a backup is restored into: the one that was named, else the one it was made of,
+ * else the only one where the backup does not say. Throws POSTGRES_UNKNOWN with what to do; never
+ * guesses, because data is replaced.
+ */
+export async function restoreTarget(
+  backup: { container: string | null; path: string },
+  given: string | null,
+  context: Pick<RunContext, "config" | "ports">,
+): Promise<PostgresServer> {
+  const servers = await findServers(context);
+  const names = servers.map(({ container }) => container).join(", ");
+  const others = names === "" ? "" : ` To restore into another one: --container ${names}.`;
+  const lost = (name: string) =>
+    POSTGRES_UNKNOWN(
+      `there is no container ${name} that is checked as postgres. Create it again, on its former volume or an empty one (\`docker compose up -d\` or your \`docker run\`), and run this again: what it then has is replaced.${others}`,
+    );
+  const wanted = given ?? backup.container;
+  const [only, ...more] = servers;
+  if (wanted !== null) {
+    const found = servers.find(({ container }) => container === wanted);
+    if (found === undefined) throw lost(wanted);
+    return found;
+  }
+  const missing = Object.values(context.config.services)
+    .filter(({ check }) => check === "postgres")
+    .find(({ container }) => servers.every((server) => server.container !== container));
+  if (missing !== undefined) throw lost(missing.container);
+  if (only === undefined) throw POSTGRES_UNKNOWN("no container is checked as postgres");
+  if (more.length === 0) return only;
+  throw POSTGRES_UNKNOWN(`${backup.path} does not say whose it is: --container ${names}`);
+}
+
 /** The running servers. Throws POSTGRES_UNKNOWN where there is none. */
 export async function runningServers(
   context: Pick<RunContext, "config" | "ports">,

@@ -7,6 +7,8 @@ export interface SnapshotManifest {
   createdAt: string;
   sizeBytes: number;
   files: number;
+  /** Count, bytes and checksum of the list of files; missing in the oldest copies. */
+  listing?: string;
   serverVersion: string;
   major: number;
   systemIdentifier: string;

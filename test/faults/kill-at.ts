@@ -1,9 +1,10 @@
 /**
  * Preloaded into pratique by the fault tests (`NODE_OPTIONS=--import`): ends the process without
  * warning right after the journal commit with the number in PRATIQUE_TEST_KILL_AT, and notes what
- * that commit was in the file PRATIQUE_TEST_STEPS.
+ * that commit was in the file PRATIQUE_TEST_STEPS. Or stops there until the file PRATIQUE_TEST_GO
+ * exists, so that something else can fail exactly between two steps.
  */
-import { appendFileSync } from "node:fs";
+import { appendFileSync, existsSync } from "node:fs";
 
 interface JournalEvent {
   operationId: string;
@@ -15,12 +16,27 @@ const killAt = Number(process.env.PRATIQUE_TEST_KILL_AT ?? 0);
 /** Later than the commit, in the middle of what the step does. */
 const delayMs = Number(process.env.PRATIQUE_TEST_KILL_DELAY_MS ?? 0);
 const stepsFile = process.env.PRATIQUE_TEST_STEPS;
+const goFile = process.env.PRATIQUE_TEST_GO;
+const PAUSE_MS = 20;
+const LONGEST_PAUSES = 3000;
 let count = 0;
+
+/** Nothing of this process goes on meanwhile. */
+function waitFor(file: string): void {
+  const nothing = new Int32Array(new SharedArrayBuffer(4));
+  for (let pauses = 0; pauses < LONGEST_PAUSES && !existsSync(file); pauses += 1) {
+    Atomics.wait(nothing, 0, 0, PAUSE_MS);
+  }
+}
 
 Reflect.set(globalThis, Symbol.for("pratique.onStep"), ({ entry, container }: JournalEvent) => {
   count += 1;
   if (stepsFile !== undefined) appendFileSync(stepsFile, `${count} ${entry} ${container ?? ""}\n`);
   if (count !== killAt) return;
+  if (goFile !== undefined) {
+    waitFor(goFile);
+    return;
+  }
   if (delayMs === 0) process.kill(process.pid, "SIGKILL");
   setTimeout(() => process.kill(process.pid, "SIGKILL"), delayMs);
 });

@@ -163,6 +163,10 @@ export function createEngine(options: EngineOptions): Engine {
       const { execInContainer } = await import("./exec.ts");
       return await execInContainer(transport, id, command, execOptions);
     },
+    async endLeftExecs(id) {
+      const { endLeftExecs } = await import("./exec.ts");
+      await endLeftExecs(transport, id);
+    },
     async processes(id) {
       const path = `/containers/${encodeURIComponent(id)}/top`;
       const { body } = await transport.call({ method: "GET", path });

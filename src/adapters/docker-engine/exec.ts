@@ -27,15 +27,49 @@ const KILL_SCRIPT = `for process in /proc/[0-9]*; do
   fi
 done; true`;
 
+/** The same for the programs of any other mark: a crashed process knows its marks no more. */
+const END_LEFT_SCRIPT = `for signal in TERM KILL; do
+  tries=0
+  while [ "$tries" -lt 50 ]; do
+    found=
+    for process in /proc/[0-9]*; do
+      mark=$(tr '\\0' '\\n' < "$process/environ" 2>/dev/null | grep "^$0=")
+      if [ -z "$mark" ] || [ "$mark" = "$0=$1" ]; then continue; fi
+      found=yes
+      kill -s "$signal" "\${process#/proc/}" 2>/dev/null
+    done
+    if [ -z "$found" ]; then exit 0; fi
+    tries=$((tries + 1))
+    sleep 0.1
+  done
+done
+exit 1`;
+const END_LEFT_MS = 60_000;
+
+/** Ends what execs of a process that is gone left running. Throws EXEC_FAILED where they stay. */
+export async function endLeftExecs(transport: Transport, containerId: string): Promise<void> {
+  const own = process.getBuiltinModule("node:crypto").randomUUID();
+  const command = ["/bin/sh", "-c", END_LEFT_SCRIPT, EXEC_MARK, own];
+  const { exitCode } = await execInContainer(
+    transport,
+    containerId,
+    command,
+    { timeoutMs: END_LEFT_MS },
+    own,
+  );
+  if (exitCode !== 0) throw EXEC_FAILED("what a crash left", "it survives being killed", false);
+}
+
 /** Runs a command in a container, with its streams, and reads its exit code. */
 export async function execInContainer(
   transport: Transport,
   containerId: string,
   command: readonly string[],
   options: ExecOptions,
+  id: string = process.getBuiltinModule("node:crypto").randomUUID(),
 ): Promise<ExecResult> {
   const program = command[0] ?? "";
-  const mark = `${EXEC_MARK}=${process.getBuiltinModule("node:crypto").randomUUID()}`;
+  const mark = `${EXEC_MARK}=${id}`;
   const deadline = startDeadline({
     totalMs: options.timeoutMs,
     signal: options.signal,

@@ -1,10 +1,10 @@
 import { resolve } from "node:path";
 import { EXIT } from "../../errors.ts";
-import { serverOf } from "../../postgres/drill.ts";
 import { restoreDatabase } from "../../postgres/restore-database.ts";
+import { restoreTarget } from "../../postgres/servers.ts";
 import { verifyDump } from "../../postgres/verify-dump.ts";
 import { withHostLock } from "../../postgres/with-host-lock.ts";
-import type { CommandRun } from "../command.ts";
+import { type CommandRun, textOption } from "../command.ts";
 import { confirm } from "../confirm.ts";
 import { visible } from "../render/visible.ts";
 import { waitOption, withRunContext } from "../run-command.ts";
@@ -14,7 +14,8 @@ export const run: CommandRun = async (input) => {
   const frame = { command: "rollback database", waitLockMs: waitOption(input, 0) };
   const report = await withRunContext(input, async (context) => {
     const dump = await verifyDump(resolve(file), context.ports.dumpFiles);
-    const server = await serverOf(dump.manifest?.container ?? null, context);
+    const made = { path: dump.path, container: dump.manifest?.container ?? null };
+    const server = await restoreTarget(made, textOption(input, "container"), context);
     const others = [...(server.settings?.dependents ?? []), ...(server.settings?.sidecars ?? [])];
     await confirm(input, [
       `Database ${visible(database)} of ${visible(server.container)} is replaced by the one in ${visible(dump.path)}.`,

@@ -1,10 +1,10 @@
 import { EXIT } from "../../errors.ts";
-import { serverOf } from "../../postgres/drill.ts";
 import { restoreSource } from "../../postgres/restore-source.ts";
 import { restoreCluster } from "../../postgres/run-restore.ts";
+import { restoreTarget } from "../../postgres/servers.ts";
 import { withHostLock } from "../../postgres/with-host-lock.ts";
 import { formatDuration } from "../../values/duration.ts";
-import type { CommandRun } from "../command.ts";
+import { type CommandRun, textOption } from "../command.ts";
 import { confirm } from "../confirm.ts";
 import { visible } from "../render/visible.ts";
 import { waitOption, withRunContext } from "../run-command.ts";
@@ -14,7 +14,7 @@ export const run: CommandRun = async (input) => {
   const frame = { command: "rollback postgres", waitLockMs: waitOption(input, 0) };
   const report = await withRunContext(input, async (context) => {
     const source = await restoreSource(file, context.ports.dumpFiles);
-    const server = await serverOf(source.container, context);
+    const server = await restoreTarget(source, textOption(input, "container"), context);
     const { settings, container } = server;
     const others = [...(settings?.dependents ?? []), ...(settings?.sidecars ?? [])];
     await confirm(input, [

@@ -273,6 +273,20 @@ test("failures of the engine", async (t) => {
     assert.match(String(failure), /wrote more than/);
   });
 
+  await t.test(
+    "what a process left running in a container is ended, and nothing else",
+    async () => {
+      await lab.docker(["exec", "--detach", "web", "sleep", "55"]);
+      const left = engine.exec("web", ["sh", "-c", "sleep 66; true"], { timeoutMs: 60_000 });
+      await untilRuns(engine, "sleep 66");
+      await engine.endLeftExecs("web");
+      const running = (await engine.processes("web")).join("\n");
+      assert.doesNotMatch(running, /sleep 66/);
+      assert.match(running, /sleep 55/);
+      assert.notEqual((await left).exitCode, 0);
+    },
+  );
+
   await t.test("a command whose container is removed is not taken for a success", async () => {
     await lab.docker(["run", "--detach", "--name", "doomed", image.reference]);
     const running = engine.exec("doomed", ["sleep", "50"], { timeoutMs: 20_000 });

@@ -49,6 +49,13 @@ const BAD: readonly BadCandidate[] = [
     spec: starting(`rm -rf "$PGDATA"/*; ${REAL}`),
     isRestored: true,
   },
+  {
+    name: "writes into the data, loses a database and then fails the checks",
+    spec: starting(
+      `(until psql -X -q -h /var/run/postgresql -U admin -d postgres -c 'drop database atuin' 2>/dev/null; do sleep 0.2; done) & ${REAL}`,
+    ),
+    isRestored: true,
+  },
 ];
 
 for (const [number, candidates] of [BAD.slice(0, 2), BAD.slice(2)].entries()) {
@@ -70,7 +77,9 @@ for (const [number, candidates] of [BAD.slice(0, 2), BAD.slice(2)].entries()) {
         assert.equal(await runningImage(lab, "postgres"), former);
         assert.deepEqual(await data(), before);
         assert.deepEqual(await states(), RUNNING);
-        assert.equal(/the data it left is kept in/.test(text), isRestored, text);
+        const kept = /the data it left is kept in ([^"\\\s]+)/.exec(text)?.[1];
+        assert.equal(kept !== undefined, isRestored, text);
+        if (kept !== undefined) await lab.docker(["exec", "postgres", "ls", `${kept}/PG_VERSION`]);
         const last = (await host.messages()).at(-1);
         assert.match(last?.message ?? "", /^failed - .*rolled back/);
         assert.equal(last?.priority, 5);

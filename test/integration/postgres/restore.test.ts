@@ -2,16 +2,20 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { gunzipSync } from "node:zlib";
+import { gunzipSync, gzipSync } from "node:zlib";
 import { openLab } from "../../lab/open-lab.ts";
+import { pollUntil } from "../../lab/poll-until.ts";
 import { pushPostgres } from "./server.ts";
 import { type DatabaseHost, openDatabaseHost, RUNNING } from "./update-lab.ts";
 
 /** A database that refuses connections is in no dump of pg_dumpall: its manifest says so. */
-const PROPERTIES = `select datname, pg_get_userbyid(datdba),
+const PROPERTIES = `select datname, pg_get_userbyid(datdba), pg_encoding_to_char(encoding),
+  datcollate, datconnlimit,
   (select string_agg(each::text, ' ' order by each::text) from unnest(datacl) each), (select setconfig::text
   from pg_db_role_setting where setdatabase = d.oid and setrole = 0)
   from pg_database d where datname not in ('template0', 'closed') order by 1`;
+const IN_DATABASE = `select datname, rolname, setconfig::text from pg_db_role_setting s
+  join pg_database d on d.oid = setdatabase join pg_roles r on r.oid = setrole order by 1, 2`;
 const RELATIONS = `select relname, pg_get_userbyid(relowner), relacl::text from pg_class
   where relnamespace = 'public'::regnamespace order by 1`;
 
@@ -24,6 +28,7 @@ async function stateOf({ server, data }: DatabaseHost): Promise<unknown> {
     roles: await server.sql("postgres", "select rolname, rolcanlogin from pg_roles order by 1"),
     hba: await server.sql("postgres", "select md5(pg_read_file('pg_hba.conf'))"),
     setting: await server.sql("postgres", "show work_mem"),
+    inDatabase: await server.sql("postgres", IN_DATABASE),
   };
 }
 
@@ -38,34 +43,90 @@ async function spoil({ server }: DatabaseHost): Promise<void> {
   await server.sql(
     "postgres",
     "alter database atuin reset work_mem",
+    "alter role atuin in database atuin reset all",
+    "drop database if exists later",
+    "drop role if exists late",
     "create database later",
     "create role late",
   );
 }
 
-test("the whole cluster comes back from a dump of ours and, as a second restore, from one by hand", async (t) => {
-  await using lab = await openLab();
+test("the whole cluster comes back from every kind of whole dump, one after the other", async (t) => {
+  await using lab = await openLab({ parts: ["engine", "registry", "ntfy"] });
   const database = await openDatabaseHost(lab);
   const { host, server } = database;
   await server.sql("postgres", "alter system set work_mem = '5MB'", "select pg_reload_conf()");
+  await server.sql(
+    "postgres",
+    "alter role atuin in database atuin set statement_timeout = '77s'",
+    "create database latin encoding 'LATIN1' locale 'C' template template0 connection limit 7",
+  );
   await lab.docker(["exec", "postgres", "sh", "-c", 'echo "# ours" >> "$PGDATA/pg_hba.conf"']);
   const before = await stateOf(database);
   const made = await host.pratique("backup", "postgres", "--json");
-  const dump = JSON.parse(made.stdout).dumps[0].path as string;
-  const byHand = join(lab.folder("by-hand"), "all.sql");
-  writeFileSync(byHand, gunzipSync(readFileSync(dump)));
+  const ours = JSON.parse(made.stdout).dumps[0].path as string;
+  const plain = join(lab.folder("by-hand"), "all.sql");
+  const dumped = await lab.docker(["exec", "postgres", "pg_dumpall", "--username", "admin"]);
+  writeFileSync(plain, `${dumped.stdout}\n`);
+  writeFileSync(`${plain}.gz`, gzipSync(readFileSync(plain)));
 
-  const refused = await host.pratique("rollback", "postgres", dump);
+  const refused = await host.pratique("rollback", "postgres", ours);
   assert.equal(refused.code, 2, "without a terminal it must be confirmed by --yes");
 
   const sources: [string, string][] = [
-    ["a dump of ours", dump],
-    ["a dump by hand, as a second restore", byHand],
+    ["a dump of ours", ours],
+    ["pg_dumpall by hand", plain],
+    ["pg_dumpall by hand, compressed", `${plain}.gz`],
   ];
   for (const [name, path] of sources) {
     await t.test(name, () => spoilAndRestore(database, path, before));
   }
+
+  await t.test("a server that is stopped, and one that ends again and again", async () => {
+    await lab.docker(["stop", "postgres"]);
+    await restoreBroken(database, ours, before);
+    await lab.docker(["stop", "postgres"]);
+    await inData(database, 'mv "$PGDATA/global/pg_control" "$PGDATA/global/hidden"');
+    await lab.docker(["start", "postgres"]);
+    await pollUntil("the server to end again and again", 60_000, async () => {
+      const format = "{{.State.Restarting}} {{.RestartCount}}";
+      const { stdout } = await lab.docker(["inspect", "--format", format, "postgres"]);
+      return /^true [1-9]/.test(stdout) ? true : undefined;
+    });
+    const report = await restoreBroken(database, ours, before);
+    await lab.docker(["exec", "postgres", "ls", `${report.formerData}/global/hidden`]);
+  });
+
+  await t.test("without its server it says what to do", async () => {
+    await lab.docker(["rename", "postgres", "elsewhere"]);
+    const gone = await host.pratique("rollback", "postgres", ours, "--yes");
+    assert.equal(gone.code, 2);
+    assert.match(gone.stderr, /no container postgres .*Create it again/s);
+    const unknown = await host.pratique("rollback", "postgres", plain, "--yes");
+    assert.match(unknown.stderr, /no container postgres/);
+    await lab.docker(["rename", "elsewhere", "postgres"]);
+  });
 });
+
+/** Whatever a server that does not serve had, is kept; there was nothing to dump. */
+async function restoreBroken(database: DatabaseHost, path: string, before: unknown) {
+  const { host, server, states } = database;
+  const result = await host.pratique("rollback", "postgres", path, "--yes", "--json");
+  assert.equal(result.code, 0, result.stdout + result.stderr);
+  await server.ready();
+  assert.deepEqual(await stateOf(database), before);
+  assert.deepEqual(await states(), RUNNING);
+  const report = JSON.parse(result.stdout) as { formerDump: null; formerData: string };
+  assert.equal(report.formerDump, null);
+  return report;
+}
+
+/** A shell in the data of a server that is stopped. */
+async function inData({ lab }: DatabaseHost, script: string): Promise<void> {
+  const image = (await lab.docker(["inspect", "--format", "{{.Image}}", "postgres"])).stdout;
+  const run = ["run", "--rm", "--volumes-from", "postgres", "--entrypoint", "sh", image];
+  await lab.docker([...run, "-euc", script]);
+}
 
 async function spoilAndRestore(
   database: DatabaseHost,
@@ -99,20 +160,37 @@ test("the whole cluster comes back from a cold copy; what cannot be restored cha
   const byHand = join(lab.folder("by-hand"), "all.sql");
   writeFileSync(byHand, gunzipSync(readFileSync(dump)));
   const cold = readdirSync(join(folder, "pre-update")).find((name) => name.endsWith(".cold")) ?? "";
-  await t.test("a cold copy", () =>
-    spoilAndRestore(database, join(folder, "pre-update", cold), before),
-  );
+  const coldCopy = join(folder, "pre-update", cold);
+  await t.test("a cold copy", () => spoilAndRestore(database, coldCopy, before));
 
-  await t.test("a cut dump is refused before anything stops", async () => {
-    const started = (await lab.docker(["inspect", "--format", "{{.State.StartedAt}}", "app"]))
-      .stdout;
+  await t.test("what is cut or altered is refused before anything stops", async () => {
+    const started = () => lab.docker(["inspect", "--format", "{{.State.StartedAt}}", "app"]);
+    const before = (await started()).stdout;
+    const refuse = async (path: string, why: RegExp) => {
+      const result = await host.pratique("rollback", "postgres", path, "--yes");
+      assert.equal(result.code, 1, result.stdout + result.stderr);
+      assert.match(result.stderr, why);
+    };
     const text = readFileSync(byHand);
-    writeFileSync(byHand, text.subarray(0, text.length - 200));
-    const result = await host.pratique("rollback", "postgres", byHand, "--yes");
-    assert.equal(result.code, 1);
-    assert.match(result.stderr, /cut off/);
-    const after = (await lab.docker(["inspect", "--format", "{{.State.StartedAt}}", "app"])).stdout;
-    assert.equal(after, started);
+    for (const cut of [200, Math.floor(text.length / 2), text.length - 100]) {
+      writeFileSync(byHand, text.subarray(0, text.length - cut));
+      await refuse(byHand, /cut off/);
+    }
+    const whole = readFileSync(dump);
+    writeFileSync(dump, whole.subarray(0, whole.length - 1));
+    await refuse(dump, /cannot be trusted/);
+    const altered = Buffer.from(whole);
+    const middle = Math.floor(altered.length / 2);
+    altered[middle] = (altered[middle] ?? 0) ^ 1;
+    writeFileSync(dump, altered);
+    await refuse(dump, /cannot be trusted/);
+    writeFileSync(dump, whole);
+    const version = join(coldCopy, "data", "PG_VERSION");
+    writeFileSync(version, "15\n\n");
+    await refuse(coldCopy, /its manifest says/);
+    writeFileSync(version, "15\n");
+    await lab.docker(["inspect", "postgres"]);
+    assert.equal((await started()).stdout, before);
   });
 
   await t.test("a dump that does not restore leaves everything as it was", async () => {

@@ -20,13 +20,13 @@ export interface DatabaseHost {
   states(): Promise<Record<string, string>>;
 }
 
-/** Inserts a row every half second and is healthy while that works. */
+/** Inserts a row every second and is healthy while that works. */
 export function application(user: string, database: string): ImageSpec {
   const insert = `psql -X -q -h postgres -U ${user} -d ${database} -c 'insert into visits default values'`;
   const script = `trap 'exit 0' TERM
 while :; do
   if ${insert}; then touch /tmp/ok; else rm -f /tmp/ok; fi
-  sleep 0.5 & wait $!
+  sleep 1 & wait $!
 done`;
   return {
     ...postgresImage("15-old"),
@@ -35,8 +35,8 @@ done`;
     cmd: [],
     healthcheck: {
       test: ["CMD-SHELL", "test -e /tmp/ok"],
-      intervalMs: 500,
-      timeoutMs: 2000,
+      intervalMs: 1000,
+      timeoutMs: 5000,
       retries: 3,
     },
   };
@@ -48,17 +48,23 @@ export interface DatabaseHostOptions {
   /** More settings of the service, indented by four. */
   settings?: string;
   user?: string;
+  /** Default: app. */
+  dependents?: readonly string[];
+  /** Where the data lies, as `docker run --volume` takes it. */
+  data?: string;
 }
 
 /** Server, application, sidecar; by plain `docker run`, restarting by themselves. */
 export async function openDatabaseHost(
   lab: Lab,
-  { rows = 1000, extra = "", settings = "", user = "admin" }: DatabaseHostOptions = {},
+  options: DatabaseHostOptions = {},
 ): Promise<DatabaseHost> {
+  const { rows = 1000, extra = "", settings = "", user = "admin" } = options;
+  const { data = "postgres-data:/var/lib/postgresql/data", dependents = ["app"] } = options;
   await lab.docker(["network", "create", "apps"]);
   const server = await startServer(lab, {
     user,
-    options: ["--network", "apps", "--volume", "postgres-data:/var/lib/postgresql/data"],
+    options: ["--network", "apps", "--volume", data],
   });
   await fillServer(server, rows);
   await server.sql(
@@ -85,14 +91,14 @@ export async function openDatabaseHost(
     `backups:
   postgres: ${folder}
 watch:
-  exclude: [app, backup]
+  exclude: [backup, ${dependents.join(", ")}]
 services:
   postgres:
     check: postgres
     timeout: 20s
     stable: 1s
     databases: [atuin]
-    dependents: [app]
+    dependents: [${dependents.join(", ")}]
     sidecars: [backup]
     dataBackup: true
 ${settings}${extra}`,

@@ -1,0 +1,217 @@
+/**
+ * Faults in the procedures of PostgreSQL: at every journal entry and in the middle of long work,
+ * pratique is killed or the engine restarts. After each: recovery, then everything that must hold.
+ */
+import assert from "node:assert/strict";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type DatabaseHost, RUNNING } from "../integration/postgres/update-lab.ts";
+import type { CommandResult, NtfyMessage } from "../lab/lab-types.ts";
+import { pollUntil } from "../lab/poll-until.ts";
+import { watchPostmasters } from "./postmasters.ts";
+
+const HOOK = `--import=${join(import.meta.dirname, "kill-at.ts")}`;
+/** More journal entries than any procedure has. */
+const MOST_ENTRIES = 80;
+const RUN_TIMEOUT_MS = 300_000;
+const BUG = 70;
+
+export const FAULTS = ["kill", "engine restart"] as const;
+export type Fault = (typeof FAULTS)[number];
+
+/** Where a fault strikes: after the journal entry of that number, or while a program runs. */
+export type Place = { entry: number } | { name: string; program: RegExp };
+
+export interface Scenario {
+  name: string;
+  words: readonly string[];
+  /** Brings the host to what it is before each fault. */
+  prepare(): Promise<void>;
+  /** Which good end was reached, or what is wrong. */
+  findEnd(output: string): Promise<{ end: string; problems: string[] }>;
+}
+
+export interface Row {
+  scenario: string;
+  fault: Fault;
+  where: string;
+  end: string;
+  /** Empty: converged. */
+  problems: string[];
+  durationMs: number;
+}
+
+/** Strikes at these places, one after the other; stops at the first entry that there is not. */
+export async function strikeAt(
+  database: DatabaseHost,
+  scenario: Scenario,
+  fault: Fault,
+  places: readonly Place[],
+): Promise<Row[]> {
+  using watch = watchPostmasters();
+  const rows: Row[] = [];
+  for (const place of places) {
+    const startedMs = performance.now();
+    await scenario.prepare();
+    const told = (await database.host.messages()).length;
+    watch.take();
+    const struck = await strike(database, scenario, fault, place);
+    if (struck === null) break;
+    const recovered = await database.host.pratique("recover", "--json");
+    const { end, problems } = await examine(database, scenario, told, [struck.ran, recovered]);
+    problems.push(...watch.take());
+    const { where } = struck;
+    const durationMs = Math.round(performance.now() - startedMs);
+    rows.push({ scenario: scenario.name, fault, where, end, problems, durationMs });
+    const verdict = problems.length === 0 ? end : `NOT CONVERGED: ${problems.join("; ")}`;
+    console.log(`${scenario.name}, ${fault} at ${where}: ${verdict} (${durationMs} ms)`);
+  }
+  return rows;
+}
+
+/** Every journal entry, then every program. */
+export function everywhere(programs: readonly Exclude<Place, { entry: number }>[]): Place[] {
+  const entries = Array.from({ length: MOST_ENTRIES }, (_, index) => ({ entry: index + 1 }));
+  // Programs first: the entries end by themselves.
+  return [...programs, ...entries];
+}
+
+/** All good, and (where it is told) each of these ends was seen. */
+export function assertConverged(rows: readonly Row[], ends: readonly string[] | null): void {
+  const bad = rows.filter(({ problems }) => problems.length > 0);
+  console.log(`${rows.length - bad.length} of ${rows.length} points converged`);
+  assert.deepEqual(bad, []);
+  assert.ok(rows.length > 0, "the faults struck");
+  if (ends === null) return;
+  assert.deepEqual([...new Set(rows.map(({ end }) => end))].toSorted(), ends);
+}
+
+async function strike(
+  { lab, host }: DatabaseHost,
+  { words }: Scenario,
+  fault: Fault,
+  place: Place,
+): Promise<{ where: string; ran: CommandResult } | null> {
+  const steps = join(lab.dir, "steps");
+  const go = join(lab.dir, "go");
+  for (const file of [steps, go]) rmSync(file, { force: true });
+  const isEntry = "entry" in place;
+  const waits = isEntry && fault === "engine restart";
+  const child = lab.startPratique(words, {
+    config: host.config,
+    environment: {
+      NODE_OPTIONS: HOOK,
+      PRATIQUE_TEST_STEPS: steps,
+      PRATIQUE_TEST_KILL_AT: isEntry ? String(place.entry) : "0",
+      PRATIQUE_TEST_GO: waits ? go : undefined,
+    },
+  });
+  let output = "";
+  child.stdout?.on("data", (chunk: Buffer) => {
+    output += chunk.toString();
+  });
+  child.stderr?.on("data", (chunk: Buffer) => {
+    output += chunk.toString();
+  });
+  let code: number | null = null;
+  const ended = new Promise<void>((resolve) => {
+    child.once("exit", (exit, signal) => {
+      code = signal === null ? (exit ?? 0) : 137;
+      resolve();
+    });
+  });
+  const where = await reached(place, steps, () => code !== null);
+  if (where !== null && fault === "engine restart") {
+    await lab.engine.restart();
+    writeFileSync(go, "");
+  }
+  if (where !== null && fault === "kill" && !isEntry) child.kill("SIGKILL");
+  await Promise.race([ended, bound(child)]);
+  const isStruck = fault === "engine restart" || code === 137;
+  if (where === null || !isStruck) return null;
+  const ran = { code: code ?? 137, stdout: output, stderr: "" };
+  return { where, ran };
+}
+
+/** Where the procedure is when the fault can strike; null when it ended before. */
+async function reached(
+  place: Place,
+  steps: string,
+  hasEnded: () => boolean,
+): Promise<string | null> {
+  const found = await pollUntil("the place of the fault", RUN_TIMEOUT_MS, () => {
+    if ("entry" in place) {
+      const lines = existsSync(steps) ? readFileSync(steps, "utf8").trim().split("\n") : [];
+      const line = lines[place.entry - 1];
+      if (line !== undefined) return { where: line };
+    } else if (runs(place.program)) return { where: `in the middle of ${place.name}` };
+    return hasEnded() ? { where: null } : undefined;
+  });
+  return found.where;
+}
+
+function runs(program: RegExp): boolean {
+  for (const pid of readdirSync("/proc")) {
+    if (!/^[0-9]+$/.test(pid)) continue;
+    try {
+      const words = readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
+      if (program.test(words)) return true;
+    } catch {
+      // It has ended.
+    }
+  }
+  return false;
+}
+
+async function bound(child: { kill(signal: NodeJS.Signals): unknown }): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, RUN_TIMEOUT_MS).unref());
+  child.kill("SIGKILL");
+}
+
+/** What holds after every recovery, whatever the fault was (facts/crash-safety section 5). */
+async function examine(
+  { lab, host, states, server }: DatabaseHost,
+  scenario: Scenario,
+  told: number,
+  ran: readonly CommandResult[],
+): Promise<{ end: string; problems: string[] }> {
+  const problems: string[] = [];
+  const output = ran.map(({ stdout, stderr }) => `${stdout}\n${stderr}`).join("\n");
+  if (ran.some(({ code }) => code === BUG)) problems.push("exit 70: a bug of pratique");
+  const now = JSON.stringify(sorted(await states()));
+  if (now !== JSON.stringify(sorted(RUNNING))) problems.push(`containers: ${now}`);
+  await server.ready().catch((error: Error) => problems.push(error.message));
+  if (problems.length === 0) {
+    const found = await scenario.findEnd(output);
+    problems.push(...found.problems);
+    const outcomes = (await host.messages()).slice(told).filter(isOutcome);
+    // What never opened an operation has nothing to tell.
+    const wasBegun = readFileSync(join(lab.dir, "steps"), "utf8").includes(" open ");
+    if (outcomes.length !== (wasBegun ? 1 : 0)) {
+      const texts = outcomes.map(({ message }) => message?.split("\n")[0]);
+      problems.push(`${outcomes.length} outcomes told: ${texts.join(" | ")}`);
+    }
+    const started = await startTimes(lab);
+    const again = await host.pratique("recover", "--json");
+    if (again.code !== 0) problems.push(`a second recovery ends with ${again.code}`);
+    if ((await startTimes(lab)) !== started) problems.push("a second recovery restarted something");
+    if (problems.length > 0) problems.push(output.slice(-3000));
+    return { end: found.end, problems };
+  }
+  return { end: "none", problems: [...problems, output.slice(-3000)] };
+}
+
+/** The messages that end an update or a restore (I6). */
+function isOutcome({ tags = [], message = "" }: NtfyMessage): boolean {
+  const ends = ["white_check_mark", "rotating_light", "sos"];
+  return tags.some((tag) => ends.includes(tag)) || message.startsWith("restored - ");
+}
+
+function sorted(record: Record<string, string>): [string, string][] {
+  return Object.entries(record).toSorted(([left], [right]) => (left < right ? -1 : 1));
+}
+
+async function startTimes(lab: DatabaseHost["lab"]): Promise<string> {
+  const names = Object.keys(RUNNING);
+  return (await lab.docker(["inspect", "--format", "{{.State.StartedAt}}", ...names])).stdout;
+}
