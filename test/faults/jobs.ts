@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { strideOf } from "./enumerate.ts";
 import { KINDS } from "./kinds.ts";
+import { POSTGRES_JOBS } from "./postgres-jobs.ts";
 import { SCENARIOS } from "./stage.ts";
 
 export interface Job {
@@ -19,7 +20,7 @@ export interface Job {
 
 const WORKER = join(import.meta.dirname, "worker.ts");
 
-export const JOBS: readonly Job[] = SCENARIOS.flatMap((scenario) =>
+const UPDATE_JOBS: readonly Job[] = SCENARIOS.flatMap((scenario) =>
   KINDS.filter(({ name }) => scenario.strides === null || name in scenario.strides).map((kind) => ({
     scenario: scenario.name,
     scenarioTitle: scenario.title,
@@ -30,3 +31,5 @@ export const JOBS: readonly Job[] = SCENARIOS.flatMap((scenario) =>
     worker: WORKER,
   })),
 );
+
+export const JOBS: readonly Job[] = [...UPDATE_JOBS, ...POSTGRES_JOBS];

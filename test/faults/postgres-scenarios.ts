@@ -3,9 +3,70 @@ import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { pushPostgres } from "../integration/postgres/server.ts";
-import type { DatabaseHost } from "../integration/postgres/update-lab.ts";
+import { type DatabaseHost, openDatabaseHost } from "../integration/postgres/update-lab.ts";
 import { runningImage } from "../integration/update/host.ts";
-import type { Scenario } from "./postgres-faults.ts";
+import type { Lab } from "../lab/lab-types.ts";
+import type { Scenario, Work } from "./postgres-faults.ts";
+
+const ROWS = 5000;
+
+export const DUMPING = { name: "the dump", program: /^pg_dumpall --clean/ };
+const MAKING = { name: "initdb", program: /^initdb .*-D/ };
+export const RESTORING = { name: "the restore by psql", program: /psql -X -q -v ON_ERROR_STOP=0/ };
+export const LOADING = {
+  name: "the restore by pg_restore",
+  program: /^pg_restore --exit-on-error/,
+};
+const COLD_COPYING = { name: "the cold copy", program: /cp -a .*pratique-backups/ };
+const COPYING_BACK = { name: "the copy back", program: /cp -a .*pratique-incoming/ };
+export const EXCHANGING = {
+  name: "the exchange of the data",
+  program: /^\/bin\/sh -c .* exchange \/var/s,
+};
+
+/** What `npm run faults` strikes of PostgreSQL, besides the calls and entries of an update. */
+export const POSTGRES_PROCEDURES: readonly {
+  name: string;
+  title: string;
+  work: readonly Work[];
+  open(lab: Lab): Promise<{ database: DatabaseHost; scenario: Scenario }>;
+}[] = [
+  {
+    ...{ name: "postgres-update", title: "PostgreSQL, update", work: [DUMPING, COLD_COPYING] },
+    async open(lab) {
+      const database = await openDatabaseHost(lab, { rows: ROWS });
+      return { database, scenario: await updateScenario(database) };
+    },
+  },
+  {
+    ...{ name: "postgres-restore-dump", title: "restore of a dump, on a volume" },
+    work: [DUMPING, MAKING, RESTORING, EXCHANGING],
+    async open(lab) {
+      const database = await openDatabaseHost(lab, { rows: ROWS });
+      return { database, scenario: await restoreScenario(database, "dump") };
+    },
+  },
+  {
+    ...{ name: "postgres-restore-copy", title: "restore of a cold copy, on a bind mount" },
+    work: [DUMPING, COPYING_BACK, EXCHANGING],
+    async open(lab) {
+      const data = `${lab.folder("data")}:/var/lib/postgresql/data`;
+      const database = await openDatabaseHost(lab, { rows: ROWS, data });
+      await pushPostgres(lab, "15");
+      const { outcome } = await database.update();
+      assert.equal(outcome.kind, "updated", "its cold copy is the one to restore");
+      return { database, scenario: await restoreScenario(database, "cold copy") };
+    },
+  },
+  {
+    ...{ name: "postgres-restore-database", title: "restore of one database" },
+    work: [MAKING, RESTORING, LOADING],
+    async open(lab) {
+      const database = await openDatabaseHost(lab, { rows: ROWS });
+      return { database, scenario: await databaseScenario(database) };
+    },
+  },
+];
 
 /** A tag that moves to and fro: whatever ended in service, the other one is the candidate. */
 export async function updateScenario(database: DatabaseHost): Promise<Scenario> {

@@ -8,7 +8,9 @@ import { openDatabaseHost, RUNNING } from "./update-lab.ts";
 
 const PROPERTIES = `select pg_get_userbyid(datdba),
   (select string_agg(each::text, ' ' order by each::text) from unnest(datacl) each),
-  (select setconfig::text from pg_db_role_setting where setdatabase = d.oid and setrole = 0)
+  pg_encoding_to_char(encoding), datcollate, datconnlimit, shobj_description(d.oid, 'pg_database'),
+  (select string_agg(coalesce(rolname, '') || setconfig::text, ' ' order by rolname) from
+    pg_db_role_setting s left join pg_roles r on r.oid = setrole where setdatabase = d.oid)
   from pg_database d where datname = 'atuin'`;
 const RELATIONS = `select relname, pg_get_userbyid(relowner), relacl::text from pg_class
   where relnamespace = 'public'::regnamespace order by 1`;
@@ -17,7 +19,13 @@ test("one database comes back out of every kind of dump, and the others are left
   await using lab = await openLab({ parts: ["engine", "registry"] });
   const database = await openDatabaseHost(lab);
   const { host, server, states } = database;
-  await server.sql("postgres", 'alter database atuin set search_path = "$user", public');
+  await server.sql(
+    "postgres",
+    'alter database atuin set search_path = "$user", public',
+    "alter role miniflux in database atuin set statement_timeout = '77s'",
+    "alter database atuin connection limit 50",
+    "comment on database atuin is 'it''s theirs'",
+  );
   const stateOf = async () => ({
     data: await database.data(),
     properties: await server.sql("postgres", PROPERTIES),
@@ -32,10 +40,15 @@ test("one database comes back out of every kind of dump, and the others are left
   const byHand = join(lab.folder("by-hand"), "atuin.sql");
   const plain = await lab.docker(["exec", "postgres", "pg_dump", "-U", "admin", "atuin"]);
   writeFileSync(byHand, `${plain.stdout}\n`);
+  const dump = "pg_dump -U admin -Fc atuin > /tmp/atuin.dump";
+  await lab.docker(["exec", "postgres", "sh", "-c", dump]);
+  const customByHand = join(lab.folder("by-hand"), "atuin.dump");
+  await lab.docker(["cp", "postgres:/tmp/atuin.dump", customByHand]);
 
   const sources: [string, string][] = [
     ["a whole dump", whole],
     ["a custom-format dump", custom],
+    ["a custom-format dump by hand", customByHand],
     ["a plain dump by hand", byHand],
   ];
   for (const [name, path] of sources) {
@@ -52,6 +65,17 @@ test("one database comes back out of every kind of dump, and the others are left
       assert.deepEqual(await states(), RUNNING);
     });
   }
+  await t.test("a database that was dropped comes back with all that it had", async () => {
+    await lab.docker(["stop", "app"]);
+    await server.sql("postgres", "drop database atuin");
+    await lab.docker(["start", "app"]);
+    const words = ["rollback", "database", "atuin", whole, "--yes", "--json"];
+    const result = await host.pratique(...words);
+    assert.equal(result.code, 0, result.stdout + result.stderr);
+    assert.equal(JSON.parse(result.stdout).formerDatabase, null);
+    assert.deepEqual(await stateOf(), before);
+    assert.deepEqual(await states(), RUNNING);
+  });
   await t.test("a dump that does not restore leaves the database as it was", async () => {
     const text = gunzipSync(readFileSync(whole)).toString();
     const broken = join(lab.folder("by-hand"), "broken.sql");

@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { openLab } from "../../lab/open-lab.ts";
 import { pollUntil } from "../../lab/poll-until.ts";
+import { runProgram } from "../../lab/run-program.ts";
 import { pushPostgres } from "./server.ts";
 import { type DatabaseHost, openDatabaseHost, RUNNING } from "./update-lab.ts";
 
@@ -72,6 +73,10 @@ test("the whole cluster comes back from every kind of whole dump, one after the 
 
   const refused = await host.pratique("rollback", "postgres", ours);
   assert.equal(refused.code, 2, "without a terminal it must be confirmed by --yes");
+  const asked = await onTerminal(database, ["rollback", "postgres", ours], "n\n");
+  assert.equal(asked.code, 2, asked.stdout);
+  assert.match(asked.stdout, /All databases of postgres are replaced.*Go on\?.*Not confirmed/s);
+  assert.deepEqual(await stateOf(database), before);
 
   const sources: [string, string][] = [
     ["a dump of ours", ours],
@@ -107,6 +112,16 @@ test("the whole cluster comes back from every kind of whole dump, one after the 
     await lab.docker(["rename", "elsewhere", "postgres"]);
   });
 });
+
+/** With a terminal of its own (script of Debian's bsdutils makes one) and this typed answer. */
+async function onTerminal({ lab, host }: DatabaseHost, words: readonly string[], input: string) {
+  const launcher = join(import.meta.dirname, "../../../bin/pratique");
+  const command = [launcher, "--config", host.config, ...words].map((word) => `'${word}'`);
+  return await runProgram("script", ["-qec", command.join(" "), "/dev/null"], {
+    environment: { ...lab.environment, TERM: "dumb" },
+    ...{ input, mayFail: true },
+  });
+}
 
 /** Whatever a server that does not serve had, is kept; there was nothing to dump. */
 async function restoreBroken(database: DatabaseHost, path: string, before: unknown) {
