@@ -64,7 +64,8 @@ export async function putBackByCompose(
     if (member.wasUp) await deps.engine.startContainer(member.formerId);
     return log;
   }
-  const hash = await deps.compose.configHash(project);
+  // Where no container is left, `up` would make fresh anonymous volumes; the saved inspect names them.
+  const hash = present.length === 0 ? null : await deps.compose.configHash(project);
   if (hash !== null && hash === member.configHash) {
     const result = await up(member, operation, deps);
     if (result.kind === "done" && (await runsFormer(member, operation, deps))) return log;
