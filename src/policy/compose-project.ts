@@ -4,9 +4,14 @@ const PREFIX = "com.docker.compose.";
 
 /**
  * Where a compose container comes from, by the labels that compose put on it; null where it is no
- * compose service. One-off and hook containers are told apart in `watch.ts`.
+ * compose service. An image cannot make a service of its container: compose itself labels the
+ * images that it builds with project and service, but never with the folder, so that a folder
+ * which the image brought is not believed. One-off and hook containers are told apart in `watch.ts`.
  */
-export function composeProjectOf(labels: Readonly<Record<string, string>>): ComposeProject | null {
+export function composeProjectOf(
+  labels: Readonly<Record<string, string>>,
+  imageLabels: Readonly<Record<string, string>>,
+): ComposeProject | null {
   const label = (name: string) => labels[PREFIX + name] ?? "";
   const [project, service, workingFolder] = [
     label("project"),
@@ -14,6 +19,8 @@ export function composeProjectOf(labels: Readonly<Record<string, string>>): Comp
     label("project.working_dir"),
   ];
   if (project === "" || service === "" || workingFolder === "") return null;
+  const isBrought = (name: string) => imageLabels[PREFIX + name] === label(name);
+  if (["project.working_dir", "project.config_files"].some(isBrought)) return null;
   return {
     project,
     service,

@@ -13,7 +13,7 @@ test("a compose container is updated by its own files", () => {
     [`${PREFIX}.project.environment_file`]: "/srv/env",
   };
   assert.equal(
-    updateByHand("pratique:1", labels),
+    updateByHand("pratique:1", labels, {}),
     "docker compose -p ops --project-directory '/srv/my ops' -f '/srv/my ops/compose.yaml' " +
       "-f '/srv/it'\\''s.yaml' --env-file /srv/env up -d --no-deps --pull always pratique",
   );
@@ -21,7 +21,7 @@ test("a compose container is updated by its own files", () => {
 
 test("another one is pulled and run again", () => {
   assert.equal(
-    updateByHand("proxy:1", {}),
+    updateByHand("proxy:1", {}, {}),
     "docker pull proxy:1, then remove it and run it as before",
   );
 });

@@ -4,8 +4,12 @@ import { composeProjectOf } from "./compose-project.ts";
  * What a person types to update a container that pratique must leave alone, ready for a shell:
  * names from labels are quoted, whatever is in them.
  */
-export function updateByHand(image: string, labels: Readonly<Record<string, string>>): string {
-  const project = composeProjectOf(labels);
+export function updateByHand(
+  image: string,
+  labels: Readonly<Record<string, string>>,
+  imageLabels: Readonly<Record<string, string>>,
+): string {
+  const project = composeProjectOf(labels, imageLabels);
   if (project === null) {
     return `docker pull ${quoted(image)}, then remove it and run it as before`;
   }

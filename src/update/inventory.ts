@@ -157,7 +157,8 @@ function toItem(
     own,
     context,
   );
-  return { ...glance, inspect, image, project: composeProjectOf(labels) };
+  const project = composeProjectOf(labels, image?.Config?.Labels ?? {});
+  return { ...glance, inspect, image, project };
 }
 
 function judge(facts: Facts, own: ReadonlySet<string>, { config, state }: RunContext): Glance {
@@ -173,7 +174,7 @@ function judge(facts: Facts, own: ReadonlySet<string>, { config, state }: RunCon
     {
       ...facts,
       ...{ reference, hasRepoDigest: runningDigests.length > 0, isOwn },
-      byHand: updateByHand(facts.image, facts.labels),
+      byHand: updateByHand(facts.image, facts.labels, facts.imageLabels),
     },
     {
       watch: config.watch,

@@ -76,7 +76,7 @@ export function createCompose(options: ComposeOptions): Compose {
   ): Promise<DryRun> => {
     const isJson = isAtLeast(await version(), JSON_PROGRESS);
     const global = isJson ? ["--progress", "json"] : ["--ansi", "never"];
-    const dryRun = [...global, "--dry-run", ...UP, ...services];
+    const dryRun = [...global, "--dry-run", ...UP, "--", ...services];
     const result = await runFor(project, dryRun, { timeoutMs });
     const failure = failureOf(result);
     if (failure !== null || result.kind !== "exited") {
@@ -113,7 +113,7 @@ export function createCompose(options: ComposeOptions): Compose {
     },
     async configHash(project) {
       const { service } = project;
-      const result = await runFor(project, ["config", "--hash", service]);
+      const result = await runFor(project, ["config", `--hash=${service}`]);
       if (result.kind !== "exited" || result.exitCode !== 0) return null;
       const line = result.stdout.split("\n").find((row) => row.startsWith(`${service} `));
       const hash = line?.slice(service.length + 1).trim() || null;
@@ -124,7 +124,7 @@ export function createCompose(options: ComposeOptions): Compose {
     },
     async up(project, services, { operationId, timeoutMs }) {
       const selection = await selectionFor(project, services);
-      const result = await runFor(project, ["--ansi", "never", ...UP, ...selection], {
+      const result = await runFor(project, ["--ansi", "never", ...UP, "--", ...selection], {
         operationId,
         timeoutMs,
       });

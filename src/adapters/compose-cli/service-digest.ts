@@ -9,7 +9,8 @@ export function serviceDigest(model: string, service: string): string | null {
   let found: unknown;
   try {
     const parsed = JSON.parse(model) as { services?: Record<string, unknown> } | null;
-    found = parsed?.services?.[service];
+    const services = parsed?.services ?? {};
+    found = Object.hasOwn(services, service) ? services[service] : null;
   } catch {
     return null;
   }

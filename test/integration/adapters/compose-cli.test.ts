@@ -40,7 +40,7 @@ async function openProject(options: LabOptions = PARTS) {
   const compose = composeIn(lab);
   const projectOf = async (container: string): Promise<ComposeProject> => {
     const found = await engine.inspectContainer(container);
-    const project = composeProjectOf(found?.Config.Labels ?? {});
+    const project = composeProjectOf(found?.Config.Labels ?? {}, {});
     assert.ok(project);
     return project;
   };
@@ -310,6 +310,6 @@ test("compose gets no secret of ours, and its operation's mark", async () => {
   assert.deepEqual(readFileSync(`${program}.arguments`, "utf8").trim().split("\n"), [
     ...["--project-name", "project", "--project-directory", folder],
     ...["--file", join(folder, "compose.yaml"), "--env-file", "/a b/.env", "--ansi", "never"],
-    ...["up", "--detach", "--no-deps", "--no-build", "--pull", "never", "web"],
+    ...["up", "--detach", "--no-deps", "--no-build", "--pull", "never", "--", "web"],
   ]);
 });
