@@ -227,3 +227,46 @@ test("a glob matches what the same regular expression matches", () => {
 test("a hostile pattern is decided at once", () => {
   assert.equal(matchesGlob("a".repeat(5000), `${"*a".repeat(200)}b`), false);
 });
+
+const LABELS = [
+  ...["pratique.watch", "pratique.mode", "pratique.cooldown", "wud.watch"],
+  ...[`${TOWER}.enable`, `${TOWER}.monitor-only`, "com.docker.compose.oneoff"],
+];
+const labelled = fc.dictionary(
+  fc.constantFrom(...LABELS),
+  fc.constantFrom(
+    "true",
+    "false",
+    "auto",
+    "notify",
+    "0s",
+    "3d",
+    "1h",
+    "",
+    "\u001b[2J",
+    "__proto__",
+  ),
+);
+
+test("the labels of an image never loosen what holds without them", () => {
+  const policies = fc.constantFrom(
+    policy(),
+    OPT_IN,
+    policy({ mode: "notify", cooldownMs: 2 * HOUR_MS }),
+  );
+  fc.assert(
+    fc.property(labelled, labelled, policies, (imageLabels, own, given) => {
+      // What the operator set differs from the image's: the same value cannot be told apart.
+      const different = Object.entries(own).filter(([key, value]) => imageLabels[key] !== value);
+      const set = Object.fromEntries(different);
+      const without = decideWatch(facts({ labels: set }), given);
+      const withThem = decideWatch(
+        facts({ labels: { ...imageLabels, ...set }, imageLabels }),
+        given,
+      );
+      const isHelper = withThem.kind === "skipped" && withThem.reason === "helper";
+      if (!isHelper) assert.deepEqual(withThem, without);
+    }),
+    { numRuns: 2000 },
+  );
+});
