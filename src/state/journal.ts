@@ -5,7 +5,7 @@ import { PHASES } from "../update/phases.ts";
 import { jsonOf, jsonOrNull, numberOf, numberOrNull, textOf, textOrNull } from "./columns.ts";
 import { invariant } from "./invariant.ts";
 import type { Row, State, TransactionOptions } from "./state.ts";
-import { isUnwritable } from "./state.ts";
+import { isUnwritable, sqliteCode } from "./state.ts";
 
 export type OperationKind = "update" | "rollback";
 export type OperationEnd = "committed" | "rolled-back" | "rollback-failed" | "abandoned";
@@ -224,14 +224,27 @@ function lastPhase(state: State, operationId: string): Phase | null {
   return row === undefined ? null : (textOf(row.phase) as Phase);
 }
 
-/** Tells the observer once the entry is durable. */
+/**
+ * Tells the observer once the entry is durable. It is brought from the log into the database at
+ * once: people remove a `-wal` file to "repair" a database, and an unfinished update must outlive
+ * that. On a full disk it stays in the log.
+ */
 function announce(
   state: State,
   operationId: string,
   entry: string,
   container: string | null,
 ): void {
+  state.afterCommit(() => bringIntoDatabase(state), "checkpoint");
   state.afterCommit(() => state.onStep?.({ operationId, entry, container }));
+}
+
+function bringIntoDatabase({ database }: State): void {
+  try {
+    database.exec("PRAGMA wal_checkpoint(PASSIVE)");
+  } catch (error) {
+    if (sqliteCode(error) === null) throw error;
+  }
 }
 
 function toOperation<Plan>(row: Row): Operation<Plan> {

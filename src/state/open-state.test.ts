@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import {
   chmodSync,
+  copyFileSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -18,6 +19,7 @@ import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { temporaryFolder, temporaryState } from "../../test/temporary-state.ts";
 import { isError, STATE_DAMAGED, STATE_NEWER, STATE_UNWRITABLE } from "../errors.ts";
+import { openOperation, operationSteps, recordStep, unfinishedOperations } from "./journal.ts";
 import { readMeta, writeMeta } from "./meta.ts";
 import { databasePath, openState } from "./open-state.ts";
 import { beginRun, listRuns } from "./runs.ts";
@@ -45,7 +47,8 @@ function assertRefused(folder: string, error: { readonly code: string }, what?: 
 }
 
 function contents(folder: string): Map<string, string> {
-  const names = readdirSync(folder).filter((name) => name.startsWith("pratique.db"));
+  // Not the index of the log: whoever reads the log makes it anew.
+  const names = readdirSync(folder).filter((name) => /^pratique\.db(-wal)?$/.test(name));
   return new Map(names.map((name) => [name, readFileSync(join(folder, name), "base64")]));
 }
 
@@ -341,4 +344,48 @@ test("commands that only show something do not read every page", () => {
   writeFileSync(path, bytes);
   rmSync(`${path}-wal`, { force: true });
   openState(folder.path, { check: "schema" }).close();
+});
+
+test("refuses to go on without a log that somebody removed, and knows the unfinished update all the same", () => {
+  using folder = temporaryFolder();
+  const path = databasePath(folder.path);
+  const copy = join(folder.path, "copy");
+  mkdirSync(copy);
+  const state = openState(folder.path);
+  const runId = beginRun(state, WEEKLY);
+  const id = openOperation(state, { runId, kind: "update", containers: ["web"], plan: {} });
+  recordStep(state, id, { phase: "deploy", container: "web" });
+  // As a kill leaves them, apart from the log.
+  for (const end of ["", "-shm"]) copyFileSync(`${path}${end}`, `${databasePath(copy)}${end}`);
+  state.close();
+
+  const before = readdirSync(copy);
+  assertRefused(copy, STATE_DAMAGED, /its log is gone/);
+  assert.deepEqual(readdirSync(copy), before, "nothing was made");
+  rmSync(`${databasePath(copy)}-shm`);
+  const again = openState(copy);
+  assert.deepEqual(
+    unfinishedOperations(again).map((operation) => operation.id),
+    [id],
+  );
+  assert.equal(operationSteps(again, id).at(-1)?.phase, "deploy");
+  again.close();
+});
+
+test("leaves the log of a damaged database as it is", () => {
+  using folder = usedFolder();
+  const path = databasePath(folder.path);
+  const copy = join(folder.path, "copy");
+  mkdirSync(copy);
+  const state = openState(folder.path);
+  beginRun(state, WEEKLY);
+  for (const end of ["", "-wal", "-shm"]) {
+    copyFileSync(`${path}${end}`, `${databasePath(copy)}${end}`);
+  }
+  state.close();
+  assert.ok(statSync(`${databasePath(copy)}-wal`).size > 0);
+  const bytes = readFileSync(databasePath(copy));
+  bytes.fill(0xa5, bytes.length - 3 * 4096, bytes.length);
+  writeFileSync(databasePath(copy), bytes);
+  assertRefused(copy, STATE_DAMAGED);
 });

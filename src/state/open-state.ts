@@ -60,9 +60,11 @@ export function openState(folder: string, options: OpenStateOptions = {}): State
 function openOnce(folder: string, options: OpenStateOptions): State {
   const path = databasePath(folder);
   createIfAbsent(folder, path);
+  confirmLog(path);
   const isFull = (options.check ?? "full") === "full";
   let database: DatabaseSync | null = null;
   try {
+    if (existsSync(`${path}-wal`)) examine(path, isFull);
     database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
     prepare(database, path, isFull);
     const state = stateOf(database, folder, path, options);
@@ -75,7 +77,43 @@ function openOnce(folder: string, options: OpenStateOptions): State {
   }
 }
 
+/**
+ * The index of a log without its log: SQLite makes the log first and removes it last, so somebody
+ * removed it. It may have held the newest entries of the journal, and SQLite would go on without.
+ */
+function confirmLog(path: string): void {
+  const index = `${path}-shm`;
+  // In this order: a process that closes the last connection removes the index first.
+  if (existsSync(`${path}-wal`) || !existsSync(index) || existsSync(`${path}-wal`)) return;
+  throw STATE_DAMAGED(
+    path,
+    `its log is gone; put ${path}-wal back, or remove ${index} to go on without`,
+  );
+}
+
+/**
+ * A crash left a log. Whoever closes the database last brings it in and removes it, also where it
+ * turned out to be damaged; a connection that cannot write leaves both files as they are.
+ */
+function examine(path: string, isFull: boolean): void {
+  const database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS, readOnly: true });
+  try {
+    verify(database, path, isFull);
+  } finally {
+    database.close();
+  }
+}
+
 function prepare(database: DatabaseSync, path: string, isFull: boolean): void {
+  const version = verify(database, path, isFull);
+  // FULL: in WAL mode only this keeps a committed step through a power cut.
+  database.exec("PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF");
+  if (version < SCHEMA_VERSION) migrate(database);
+  verifyTables(database, path);
+}
+
+/** Reads only; returns the schema's version. */
+function verify(database: DatabaseSync, path: string, isFull: boolean): number {
   if (statSync(path).size === 0) throw STATE_DAMAGED(path, "it is empty");
   const version = pragma(database, "user_version");
   if (pragma(database, "application_id") !== APPLICATION_ID) {
@@ -83,10 +121,7 @@ function prepare(database: DatabaseSync, path: string, isFull: boolean): void {
   }
   if (version > SCHEMA_VERSION) throw STATE_NEWER(path, version, SCHEMA_VERSION);
   if (isFull) verifyPages(database, path);
-  // FULL: in WAL mode only this keeps a committed step through a power cut.
-  database.exec("PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF");
-  if (version < SCHEMA_VERSION) migrate(database);
-  verifyTables(database, path);
+  return version;
 }
 
 /** Brings an older schema forward in one transaction; safe when two processes try at once. */

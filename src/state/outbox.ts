@@ -98,6 +98,9 @@ function listDue(state: State, channel: Channel, limit: number): Row[] {
     .all({ channel, now: state.now(), limit });
 }
 
+/** What was sent and is not known to be would be sent again: that is worth the reserve. */
+const ESSENTIAL = { isEssential: true };
+
 /** Records that the server has the message; false when that was known already. */
 export function markDelivered(
   state: State,
@@ -114,7 +117,7 @@ export function markDelivered(
       )
       .run(state.now(), serverId, id, channel);
     return changes === 1;
-  });
+  }, ESSENTIAL);
 }
 
 /**
@@ -157,7 +160,7 @@ export function markFailedAttempt(
     const updated = findMessage(state, id, channel);
     invariant(updated?.attempts === former.attempts + 1, "the attempt was counted");
     return updated;
-  });
+  }, ESSENTIAL);
 }
 
 /** Messages that still wait for delivery. */

@@ -21,6 +21,9 @@ export interface RunResult {
   interrupted?: string | null;
 }
 
+/** The last that a run writes: nothing else needs the state's reserve after it. */
+const ESSENTIAL = { isEssential: true };
+
 /** `weekly` covers what these do, so it waits for them instead of giving up. */
 const WORTH_WAITING_MS = 60 * 60_000;
 
@@ -65,7 +68,8 @@ export async function asRun(
       interrupted: stop.aborted ? stopText(stop) : (result.interrupted ?? null),
       exitCode: outcomeExit(containers, result),
     };
-    end(report, context);
+    // What was done is done: a full disk takes neither the report nor the exit code with it.
+    await quietly(context, async () => end(report, context));
     await quietly(context, async () => void removeOldState(state, config.retention));
     // Waiting for ntfy keeps nobody else from running.
     lock.release();
@@ -105,7 +109,7 @@ function end(report: RunReport, context: RunContext): void {
     const { problems } = context.state;
     const event = { kind, containers, durationMs, interrupted, problems };
     tellSummary({ event: "run-summary", ...event }, run, context);
-  });
+  }, ESSENTIAL);
   context.audit.write({ event: "run", run, kind, outcome: `exit ${exitCode}`, durationMs });
 }
 

@@ -7,6 +7,7 @@ import {
   nextDueMs,
 } from "../state/outbox.ts";
 import type { RunContext } from "./context.ts";
+import { quietly } from "./quietly.ts";
 
 /** How long a run stays to empty the outbox when the server does not answer. */
 export const STAY_MS = 5 * 60_000;
@@ -14,15 +15,21 @@ const PAUSE_MS = 1000;
 
 /**
  * Delivers what is due, in order per container, until nothing waits or the time is over. An
- * unreachable server is no failure of anything: the next command of any kind goes on. Returns how
- * many were delivered.
+ * unreachable server is no failure of anything: the next command of any kind goes on. So does it
+ * after a delivery that a full disk keeps no record of; that message then arrives twice. Returns
+ * how many were delivered.
  */
 export async function sendOutbox(context: RunContext, stayMs: number): Promise<number> {
   const { notifier, fallbackNotifier } = context.ports;
-  // The fallback is for when the main server is away: it does not wait for that one.
-  const urgent =
-    fallbackNotifier === null ? 0 : await sendChannel("fallback", fallbackNotifier, 0, context);
-  return urgent + (await sendChannel("main", notifier, stayMs, context));
+  let delivered = 0;
+  await quietly(context, async () => {
+    // The fallback is for when the main server is away: it does not wait for that one.
+    if (fallbackNotifier !== null) {
+      delivered += await sendChannel("fallback", fallbackNotifier, 0, context);
+    }
+    delivered += await sendChannel("main", notifier, stayMs, context);
+  });
+  return delivered;
 }
 
 async function sendChannel(
