@@ -3,6 +3,9 @@ import type { RunContext } from "./context.ts";
 import type { Operation } from "./operation.ts";
 import { isReplaced } from "./replaced.ts";
 
+/** Between our clock and the engine's, which tells whole seconds. */
+const CLOCK_STEP_MS = 1000;
+
 /**
  * Reads back from the engine that every candidate runs the scanned image id (I1), and that every
  * follower lives in the namespace of its new parent on its own. After this the caller makes the update final in one transaction; nothing is undone by itself any more.
@@ -25,7 +28,8 @@ export async function removeFormer(operation: Operation, context: RunContext): P
 
 /**
  * Milliseconds from the former container's stop to the first passed check; the engine's own event
- * says when it stopped, else the start of the deployment is taken.
+ * says when it stopped. Where there is none, or the clock jumped since, so that it lies outside of
+ * the deployment, the deployment's start is taken.
  */
 export async function measureDowntime(
   operation: Operation,
@@ -35,8 +39,13 @@ export async function measureDowntime(
   const member = operation.plan.members.find((each) => each.container === container);
   if (member === undefined || member.deployStartedAtMs === null) return null;
   if (member.firstHealthyAtMs === null) return null;
+  const { deployStartedAtMs, firstHealthyAtMs } = member;
   const diedAtMs = await context.ports.engine
-    .diedAt(member.formerId, member.deployStartedAtMs - 1000)
+    .diedAt(member.formerId, deployStartedAtMs - CLOCK_STEP_MS)
     .catch(() => null);
-  return Math.max(0, member.firstHealthyAtMs - (diedAtMs ?? member.deployStartedAtMs));
+  const isWithin =
+    diedAtMs !== null &&
+    diedAtMs >= deployStartedAtMs - CLOCK_STEP_MS &&
+    diedAtMs <= firstHealthyAtMs + CLOCK_STEP_MS;
+  return Math.max(0, firstHealthyAtMs - (isWithin ? diedAtMs : deployStartedAtMs));
 }

@@ -70,6 +70,7 @@ async function deployAndVerify(
   for (const member of plan.members) {
     const { container } = member;
     const isParent = membersWithin(member, plan).length > 0;
+    const offsetMs = wallOffsetMs(context);
     const deployed = await steps.run(
       "deploy",
       member.role === "candidate"
@@ -89,7 +90,7 @@ async function deployAndVerify(
     const failed = await steps.run(
       "verify",
       "waiting until it is healthy",
-      () => attempt("verify", member, () => prove(member, expectation, context)),
+      () => attempt("verify", member, () => prove(member, expectation, offsetMs, context)),
       container,
     );
     if (isFailure(failed)) return failed;
@@ -111,7 +112,8 @@ async function proveDependents(
     const failed = await steps.run(
       "verify",
       "looking at its dependents",
-      () => attempt("verify", member, () => prove(member, expectation, context)),
+      () =>
+        attempt("verify", member, () => prove(member, expectation, wallOffsetMs(context), context)),
       member.container,
     );
     if (isFailure(failed)) return failed;
@@ -119,13 +121,19 @@ async function proveDependents(
   return null;
 }
 
+/** Wall time as it is now, on the monotonic clock: a jump after this is no downtime. */
+function wallOffsetMs({ ports }: RunContext): number {
+  return ports.clock.now() - ports.clock.monotonicMs();
+}
+
 async function prove(
   member: MemberPlan,
   expectation: { imageId: string; withDeep: boolean; withoutDependents?: boolean },
+  offsetMs: number,
   context: RunContext,
 ): Promise<Failure | null> {
   const { verdict, why, evidence, firstPassed } = await verify(member, expectation, context);
-  member.firstHealthyAtMs ??= firstPassed?.wallMs ?? null;
+  if (firstPassed !== null) member.firstHealthyAtMs ??= firstPassed.monotonicMs + offsetMs;
   if (verdict === "healthy") return null;
   const { container } = member;
   return { kind: "failure", phase: "verify", container, why, code: null, evidence, verdict };
