@@ -88,6 +88,7 @@ async function planOf(
         ...{ role: "candidate", attachedTo: [], wasUp: true, reference: inspect.Config.Image },
         ...{ container: server.container, service: server.service, strategy: "engine" },
         ...{ formerId: inspect.Id, formerImageId: inspect.Image, formerDigest: null },
+        formerDigests: [],
         ...{ formerInspect: inspect, project: null, configHash: null, baseline: null },
         ...{ rotation: null, newId: null, deployStartedAtMs: null, firstHealthyAtMs: null },
       },

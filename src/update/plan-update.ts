@@ -105,6 +105,7 @@ function planMember(member: Member | Follower, agreement: ComposeAgreement): Mem
     formerId: member.inspect.Id,
     formerImageId: member.inspect.Image,
     formerDigest: member.runningDigests[0] ?? null,
+    formerDigests: member.runningDigests,
     formerInspect: member.inspect,
     project: member.project,
     configHash: agreement.hashes.get(member.container) ?? null,

@@ -29,6 +29,8 @@ export interface MemberPlan {
   formerId: string;
   formerImageId: string;
   formerDigest: Digest | null;
+  /** Every digest the former image is known by: an index may change and still name it. */
+  formerDigests: readonly Digest[];
   /** Everything the engine knew of the former container: the last way to make it again. */
   formerInspect: ContainerInspect;
   project: ComposeProject | null;

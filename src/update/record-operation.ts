@@ -96,9 +96,10 @@ function recordAll(
     const report = reportOf(operation, member, outcomes, steps);
     const facts = plan.facts[member.container] ?? NO_FACTS;
     const { candidateImageId, kind } = plan;
+    const { formerDigests } = member;
     const key = keyOf(operation, member.container);
     const cause = failure === null ? null : causeFor(member, failure, plan);
-    const ending = { report, facts, candidateImageId, kind, failure: cause, key };
+    const ending = { report, facts, candidateImageId, kind, failure: cause, key, formerDigests };
     recordEnding(ending, operation.runId, context);
     return report;
   });

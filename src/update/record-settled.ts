@@ -19,6 +19,7 @@ export function recordSettled(
         facts: facts(report.container),
         candidateImageId: null,
         kind: "update",
+        formerDigests: [],
         failure: null,
         key: `${runId}:${report.container}`,
       },

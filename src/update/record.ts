@@ -16,6 +16,7 @@ import {
   removeFromQueue,
 } from "../state/queue.ts";
 import { listUpdates, recordUpdate } from "../state/updates.ts";
+import type { Digest } from "../values/digest.ts";
 import type { RunContext } from "./context.ts";
 import type { Failure } from "./failure.ts";
 import { messageOf, type UpdateEvent } from "./messages.ts";
@@ -29,6 +30,8 @@ export interface Ending {
   /** Image id of the candidate where it was pulled. */
   candidateImageId: string | null;
   kind: "update" | "rollback";
+  /** Digests of the image that ran before. */
+  formerDigests: readonly Digest[];
   /** What brought a roll back about. */
   failure: Failure | null;
   /** Makes its message unique: operation or run, and container. */
@@ -114,7 +117,10 @@ function keepHistory(ending: Ending, runId: string, context: RunContext): void {
 }
 
 /** Queue and quarantine follow from the outcome alone (DESIGN section 12, I11). */
-function countAttempts({ report, failure, kind }: Ending, { state, config }: RunContext): void {
+function countAttempts(
+  { report, failure, kind, formerDigests }: Ending,
+  { state, config }: RunContext,
+): void {
   const { container, candidate, outcome } = report;
   if (outcome.kind === "up-to-date" || outcome.kind === "updated") {
     removeFromQueue(state, container);
@@ -122,8 +128,9 @@ function countAttempts({ report, failure, kind }: Ending, { state, config }: Run
       liftQuarantine(state, container, candidate);
   }
   if (kind === "rollback") {
-    if (outcome.kind === "updated" && report.runningDigest !== null) {
-      quarantineDigest(state, container, report.runningDigest, "left by a roll back by hand");
+    if (outcome.kind !== "updated") return;
+    for (const digest of formerDigests) {
+      quarantineDigest(state, container, digest, "left by a roll back by hand");
     }
     return;
   }
