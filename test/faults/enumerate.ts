@@ -10,8 +10,11 @@ import { openStage, type Ran, runPratique, type Scenario, type Stage } from "./s
 
 /** More than any update has. */
 const MOST_POINTS = 400;
+/** Updates differ by some polls; a call well before the end is met, or the update went wrong. */
+const SURELY_MET = 0.7;
 const BUG = 70;
 const EVIDENCE_CHARACTERS = 4000;
+const ENGINE_LINES = 30;
 
 export interface Range {
   from: number;
@@ -76,6 +79,9 @@ async function onOneStage(
   for (let n = from; n <= to; n += step) {
     const startedMs = performance.now();
     const { where, end, problems } = await onePoint(stage, kind, n, clean);
+    if (where === null && kind.points === "calls" && n < clean.calls * SURELY_MET) {
+      problems.push(`the update ended before call ${n}; undisturbed it has ${clean.calls}`);
+    }
     if (where === null && problems.length === 0) return null;
     const durationMs = Math.round(performance.now() - startedMs);
     onPoint({ n, where: where ?? "the end", end, problems, durationMs });
@@ -112,7 +118,9 @@ async function onePoint(stage: Stage, kind: Kind, n: number, clean: Clean) {
   for (const ran of [update, recovery]) {
     if (ran.code === BUG) problems.push("exit 70: a bug of pratique");
   }
-  if (problems.length > 0) problems.push(evidenceOf(update), evidenceOf(recovery));
+  if (problems.length > 0) {
+    problems.push(evidenceOf(update), evidenceOf(recovery), stage.lab.engine.log(ENGINE_LINES));
+  }
   return { where, end: found.end, problems };
 }
 

@@ -1,6 +1,7 @@
 /** What can go wrong at one point of an update, and how the test brings it about. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { CallFault, EngineCall } from "./engine-proxy.ts";
 import { killAlone, killTree } from "./processes.ts";
 import { type Ran, type RunOptions, runPratique, type Stage } from "./stage.ts";
@@ -9,6 +10,9 @@ export const updateOf = ({ target }: Stage) => ["update", target, "--json"];
 export const RECOVER = ["recover", "--json"];
 /** A recovery that is interrupted so often gives up; pratique's own limit is 5. */
 const MOST_RECOVERIES = 8;
+
+/** RestartSec of docker.service; docker-proxy needs a moment to see that its parent has died. */
+const SYSTEMD_PAUSE_MS = 2000;
 
 /** What happened at point n; `where` is null when there is no such point any more. */
 export interface Injected {
@@ -74,7 +78,10 @@ export const KINDS: readonly Kind[] = [
       const { engine } = stage.lab;
       let back: Promise<void> = Promise.resolve();
       const restart = () => {
-        back = engine.kill().then(() => engine.start());
+        back = engine
+          .kill()
+          .then(() => sleep(SYSTEMD_PAUSE_MS))
+          .then(() => engine.start());
       };
       const injected = await atCall(stage, n, changing, () => ({ kind: "before", act: restart }));
       await back;
@@ -169,12 +176,15 @@ function lastJournalEntry({ lab }: Stage): string {
 
 type FirstKill = (stage: Stage, clean: Clean) => Promise<Ran>;
 
-/** Killed in the middle of the replacement: by engine and by compose, containers are renamed. */
+/**
+ * All killed in the middle of the replacement, where containers are renamed: compose has removed the
+ * former one and the new one has a half name; the engine strategy has stopped the former one.
+ */
 async function atFirstRename(stage: Stage): Promise<Ran> {
   const isRename = ({ name }: EngineCall) => name.endsWith("/rename");
   const { update } = await atCall(stage, 1, isRename, (pid) => ({
-    kind: "after",
-    act: () => killAlone(pid()),
+    kind: "before",
+    act: () => killTree(pid()),
   }));
   return update;
 }

@@ -27,11 +27,15 @@ retry:
   maxAttempts: 100
 `;
 
+/**
+ * Restarted always: an engine that was killed stops what it finds running when it starts again, and
+ * takes that for a stop by hand where the policy is unless-stopped.
+ */
 const PROJECT = `services:
   web:
     container_name: web
     image: ${REFERENCE}
-    restart: unless-stopped
+    restart: always
     environment: { MODE: mine }
     ports: ["127.0.0.1:8080:80"]
     volumes: [data:/data]
@@ -44,7 +48,7 @@ volumes:
 `;
 
 const OPTIONS = [
-  ...["--restart", "unless-stopped", "--env", "MODE=mine", "--label", "mine=x"],
+  ...["--restart", "always", "--env", "MODE=mine", "--label", "mine=x"],
   ...["--network", "front", "--ip", "172.30.0.9", "--network-alias", "www"],
   ...["--publish", "127.0.0.1:8080:80", "--volume", "data:/data", "--memory", "128m"],
 ];
