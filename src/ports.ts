@@ -35,6 +35,8 @@ export interface Clock {
 export interface Disk {
   /** Free bytes for this user in the file system that holds `path`; null when it cannot be read. */
   freeBytes(path: string): Promise<number | null>;
+  /** The mount that holds `path`: kind of file system (`ext4`, `nfs4`) and options; null unknown. */
+  mountOf(path: string): Promise<{ type: string; options: readonly string[] } | null>;
 }
 
 /** A dump on its way to the disk: `<path>.partial` until it is published. */
@@ -385,6 +387,8 @@ export interface ManifestSize {
 }
 
 export interface Registry {
+  /** Why the login that the Docker configuration names for a registry cannot be had; null: it can. */
+  loginProblem(registry: string): Promise<string | null>;
   /** HEAD for the tag's digest: one request, bounded retries that obey Retry-After. */
   resolve(reference: ImageReference, signal?: AbortSignal): Promise<ResolveResult>;
   /** Sizes from the manifest behind a digest, for this platform. */

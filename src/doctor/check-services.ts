@@ -17,6 +17,12 @@ export async function checkRegistries(
     examples.map(async (reference) => {
       const answer = await registry.resolve(reference);
       const name = `registry ${reference.registry}`;
+      // Asked even where the registry lets everybody in: a login lifts its limits.
+      const problem = await registry.loginProblem(reference.registry);
+      if (problem !== null) {
+        const fix = "install the credential helper, or mend $DOCKER_CONFIG/config.json";
+        return fail(name, `its login cannot be had: ${problem}`, fix);
+      }
       if (answer.kind === "resolved") return ok(name, `answers for ${reference.text}`);
       return explainFailure(name, reference, answer);
     }),

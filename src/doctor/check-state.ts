@@ -114,15 +114,17 @@ export async function checkDisk(
 ): Promise<DoctorCheck[]> {
   const largestBytes = Math.max(0, ...images.map(({ sizeBytes }) => sizeBytes));
   const wantedBytes = Math.max(SMALLEST_FREE_BYTES, 2 * largestBytes);
-  return [
-    diskCheck(
-      "disk of images",
-      info.rootFolder,
-      await disk.freeBytes(info.rootFolder),
-      wantedBytes,
-    ),
-    diskCheck("disk of state", config.state, await disk.freeBytes(config.state), 200_000_000),
+  const places: [string, string, number][] = [
+    ["disk of images", info.rootFolder, wantedBytes],
+    ["disk of state", config.state, 200_000_000],
   ];
+  const { postgres } = config.backups;
+  if (postgres !== null) places.push(["disk of backups", postgres, SMALLEST_FREE_BYTES]);
+  return await Promise.all(
+    places.map(async ([name, path, bytes]) =>
+      diskCheck(name, path, await disk.freeBytes(path), bytes),
+    ),
+  );
 }
 
 function diskCheck(

@@ -1,5 +1,12 @@
 /** Everything that a run needs, looked at once. Nothing in service is touched. */
 import type { RunContext } from "../update/context.ts";
+import { checkApi } from "./check-api.ts";
+import {
+  checkDatabaseTags,
+  checkDeniedImages,
+  checkHealthChecks,
+  checkLabels,
+} from "./check-containers.ts";
 import {
   checkClock,
   checkCompose,
@@ -7,6 +14,7 @@ import {
   checkNames,
   checkOtherUpdaters,
 } from "./check-engine.ts";
+import { checkSchedule, checkStatePlace, checkTimezone } from "./check-place.ts";
 import { checkNotifier, checkRegistries, checkScanner } from "./check-services.ts";
 import { checkDisk, checkLeftovers, checkLock, checkState } from "./check-state.ts";
 import { type DoctorCheck, fromError } from "./doctor-check.ts";
@@ -14,6 +22,7 @@ import { type DoctorCheck, fromError } from "./doctor-check.ts";
 /** The checks in the order in which one would look by hand; each is bounded by its port. */
 export async function runDoctor(
   context: Pick<RunContext, "config" | "state" | "ports">,
+  { isTimezoneSet }: { isTimezoneSet: boolean },
 ): Promise<DoctorCheck[]> {
   const { config, state, ports } = context;
   const [engine, scanner, notifier] = await Promise.all([
@@ -24,7 +33,10 @@ export async function runDoctor(
   if (!engine.some(({ name }) => name === "clock")) blameEngine([scanner, notifier]);
   const local = [
     ...(await attempt("state", () => checkState(state))),
+    ...(await attempt("state folder", () => checkStatePlace(config, ports))),
     ...(await attempt("lock", () => checkLock(state))),
+    checkTimezone(config, ports.clock.now(), isTimezoneSet),
+    ...(await attempt("schedule", () => checkSchedule(config, state, ports.clock.now()))),
   ];
   return [...engine, ...scanner, ...notifier, ...local];
 }
@@ -53,12 +65,17 @@ async function engineChecks(
     attempt("registry", () => checkRegistries(containers, ports)),
     attempt("disk", () => checkDisk(info, images, config, ports)),
     attempt("leftovers", () => checkLeftovers(state, containers, images)),
+    attempt("engine access", () => checkApi(ports.engine, ports.clock.now())),
   ]);
   return [
     checkEngine(info, config.engine.endpoint),
     checkClock(info, ports.clock.now()),
     ...parts.flat(),
     ...checkNames(containers, config),
+    ...checkLabels(containers, images),
+    ...checkDeniedImages(containers, images),
+    ...checkDatabaseTags(containers),
+    checkHealthChecks(containers, config),
     ...checkOtherUpdaters(containers),
   ];
 }

@@ -1,4 +1,5 @@
 import type { Digest } from "../values/digest.ts";
+import type { ImageReference } from "../values/image-reference.ts";
 
 /**
  * Trivy releases that carried malware in March 2026 (GHSA-69fq-xp46-6x23, CVE-2026-33634). They
@@ -42,4 +43,13 @@ export function deniedScannerVersion(version: string): boolean {
 /** Whether an image with this digest (index, manifest or signature) must not be used. */
 export function deniedImage(digest: string): boolean {
   return DENIED_IMAGES.has(digest.toLowerCase());
+}
+
+/**
+ * Whether a candidate must not be let in: by its digest, or because its tag names a hijacked release
+ * of trivy. Mirrors rebuilt and re-tagged them, so the digest alone would not do.
+ */
+export function deniedCandidate(reference: ImageReference, digest: string): boolean {
+  const isTrivy = /(?:^|\/)trivy$/.test(reference.repository);
+  return deniedImage(digest) || (isTrivy && deniedScannerVersion(reference.tag ?? ""));
 }

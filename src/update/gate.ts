@@ -1,6 +1,6 @@
 import type { Decision } from "../policy/decision.ts";
 import { decide } from "../policy/gate.ts";
-import { deniedImage } from "../policy/scanner-deny-list.ts";
+import { deniedCandidate } from "../policy/scanner-deny-list.ts";
 import { listApprovals } from "../state/approvals.ts";
 import { firstSeen } from "../state/first-seen.ts";
 import type { Digest } from "../values/digest.ts";
@@ -51,7 +51,7 @@ export function gate(group: Group, scans: Scans, context: RunContext): GateResul
         approvals,
         firstSeenMs,
         cooldownMs: member.cooldownMs,
-        deniedImage: deniedImage(group.candidate),
+        deniedImage: deniedCandidate(group.reference, group.candidate),
       },
       config.gate,
       nowMs,

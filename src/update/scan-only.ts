@@ -1,7 +1,7 @@
 import { IMAGE_UNRESOLVED } from "../errors.ts";
 import type { Decision } from "../policy/decision.ts";
 import { decide } from "../policy/gate.ts";
-import { deniedImage } from "../policy/scanner-deny-list.ts";
+import { deniedCandidate } from "../policy/scanner-deny-list.ts";
 import type { Scan, ScanFailure } from "../ports.ts";
 import { listApprovals } from "../state/approvals.ts";
 import { firstSeen } from "../state/first-seen.ts";
@@ -97,7 +97,7 @@ async function judge(subject: Subject, context: RunContext): Promise<ScannedImag
       approvals: container === null ? [] : listApprovals(state, container),
       firstSeenMs: firstSeen(state, referenceKey(reference), digest),
       cooldownMs: what === "candidate" ? config.gate.cooldownMs : 0,
-      deniedImage: deniedImage(digest),
+      deniedImage: deniedCandidate(reference, digest),
     },
     config.gate,
     ports.clock.now(),

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { OperatorError } from "../../errors.ts";
 import type { Clock, ManifestSize, Registry, RegistryFailure } from "../../ports.ts";
 import type { Digest } from "../../values/digest.ts";
 import { parseDigest } from "../../values/digest.ts";
@@ -88,6 +89,16 @@ export function createRegistry(options: RegistryOptions): Registry {
   }
 
   return {
+    async loginProblem(registry) {
+      try {
+        await options.credentials.lookup(registry);
+        return null;
+      } catch (error) {
+        if (error instanceof OperatorError) return error.message;
+        throw error;
+      }
+    },
+
     async resolve(reference, signal) {
       const { registry } = reference;
       const version = reference.tag ?? reference.digest ?? "latest";

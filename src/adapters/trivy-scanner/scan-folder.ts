@@ -15,6 +15,8 @@ export interface ScanFolder extends AsyncDisposable {
 
 const PREFIX = "pratique-scan-";
 const LEFT_OVER_MS = 24 * 3_600_000;
+/** In use by this process: a clock that is set forward makes them look old, and they are not. */
+const open = new Set<string>();
 
 /** Makes a folder below the cache folder, and removes those that a crash left there a day ago. */
 export async function openScanFolder(cacheFolder: string): Promise<ScanFolder | ScanFailure> {
@@ -22,6 +24,7 @@ export async function openScanFolder(cacheFolder: string): Promise<ScanFolder | 
     await mkdir(cacheFolder, { recursive: true, mode: 0o700 });
     await removeLeftOvers(cacheFolder);
     const root = await mkdtemp(join(cacheFolder, PREFIX));
+    open.add(root);
     const folder: ScanFolder = {
       kind: "folder",
       work: join(root, "work"),
@@ -29,6 +32,7 @@ export async function openScanFolder(cacheFolder: string): Promise<ScanFolder | 
       report: join(root, "report.json"),
       async [Symbol.asyncDispose]() {
         await rm(root, { recursive: true, force: true }).catch(() => {});
+        open.delete(root);
       },
     };
     await mkdir(folder.work);
@@ -44,6 +48,7 @@ async function removeLeftOvers(cacheFolder: string): Promise<void> {
   for (const name of await readdir(cacheFolder)) {
     if (!name.startsWith(PREFIX)) continue;
     const path = join(cacheFolder, name);
+    if (open.has(path)) continue;
     const found = await stat(path).catch(() => null);
     if (found === null || Date.now() - found.mtimeMs < LEFT_OVER_MS) continue;
     await rm(path, { recursive: true, force: true });

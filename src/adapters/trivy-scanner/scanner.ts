@@ -116,7 +116,12 @@ async function makeReport(
   if (result.kind !== "exited" || result.exitCode !== 0) {
     return await explainFailure(result, { ...options, server, isLocal: trivy.isLocal });
   }
-  return { kind: "report", content: await readFile(files.report) };
+  try {
+    return { kind: "report", content: await readFile(files.report) };
+  } catch {
+    // Another process whose clock is ahead may have taken the folder for a left-over.
+    return unknown("failed", "the scanner ended well, but its report cannot be read");
+  }
 }
 
 /** HTTP to a registry that is not on loopback; Trivy itself knows loopback. */

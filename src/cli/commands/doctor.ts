@@ -20,8 +20,11 @@ export const run: CommandRun = async ({ output, session }) => {
 async function examine(session: Session): Promise<DoctorReport> {
   const checks: DoctorCheck[] = [];
   let host: string | null = null;
+  let isTimezoneSet = false;
   try {
-    const { config, file } = await session.loadConfig();
+    const loaded = await session.loadConfig();
+    const { config, file } = loaded;
+    isTimezoneSet = loaded.originOf(["schedule", "timezone"]).kind !== "default";
     host = config.host;
     checks.push(ok("configuration", `${file} is valid`));
   } catch (error) {
@@ -30,7 +33,7 @@ async function examine(session: Session): Promise<DoctorReport> {
   try {
     const context = await session.openContext();
     const { runDoctor } = await import("../../doctor/run-doctor.ts");
-    checks.push(...(await runDoctor(context)));
+    checks.push(...(await runDoctor(context, { isTimezoneSet })));
   } catch (error) {
     checks.push(fromError("state", error));
   }

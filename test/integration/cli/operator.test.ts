@@ -1,13 +1,15 @@
 /** What an operator sees of a real host: doctor, scan, status, a run that is stopped. */
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
+import { createServer, request } from "node:http";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { test } from "node:test";
-import { healthyAfter, web } from "../../lab/behaviours.ts";
+import { healthyAfter, web, webWithoutHealthcheck } from "../../lab/behaviours.ts";
 import type { Lab } from "../../lab/lab-types.ts";
 import { openLab } from "../../lab/open-lab.ts";
 import { pollUntil } from "../../lab/poll-until.ts";
+import { clockEnvironment, setClock } from "../daemon/driven-daemon.ts";
 
 const TOPIC = "cli";
 const VULNERABLE = { openssl: "3.0.7-1" };
@@ -73,6 +75,11 @@ test("doctor has one line for each thing that a run needs, and each failure has 
     "state",
     "lock",
     "leftovers",
+    "engine access",
+    "health checks",
+    "state folder",
+    "time zone",
+    "schedule",
   ]) {
     assert.ok(names.includes(name), `${name} is missing in ${names}`);
   }
@@ -90,6 +97,43 @@ test("doctor has one line for each thing that a run needs, and each failure has 
   assert.match(found, /localhost\/backup\/web:backup-1/);
   assert.match(found, /services\.wbe names wbe.*did you mean web\?/);
 
+  await startUntidyContainers(lab);
+  configure(lab, 'schedule: { weekly: "30 4 * * 3" }');
+  const risky = await examine();
+  const lines = risky.lines
+    .filter(({ verdict }) => verdict !== "ok")
+    .map((line) => `${line.verdict} ${line.name}: ${line.found} → ${line.fix}`)
+    .join("\n");
+  assert.match(
+    lines,
+    /warn labels: plain has the label pratique\.mood.*did you mean pratique\.mode/,
+  );
+  assert.match(lines, /warn database tags: db runs \S+postgres:latest/);
+  assert.match(lines, /fail scanner image: old-trivy runs \S+trivy:0\.69\.4, a hijacked release/);
+  assert.match(lines, /warn other updaters: tower runs /);
+  assert.match(lines, /warn health checks: of plain, tower only/);
+  assert.match(lines, /warn schedule: nobody carries it out/);
+  assert.match(lines, /warn time zone: UTC/);
+  for (const name of UNTIDY) await lab.docker(["rm", "--force", name]);
+
+  await using refusing = await refusingProxy(lab.engine.socket);
+  const locked = { DOCKER_CONFIG: join(lab.folder("credentials")), ...aheadByAnHour(lab) };
+  writeFileSync(join(locked.DOCKER_CONFIG, "config.json"), '{"credsStore":"nobody"}');
+  configure(lab, `engine: { endpoint: "${refusing.url}" }`);
+  const refused = await lab.pratique(["doctor"], { config, environment: locked });
+  assert.equal(refused.code, 4);
+  assert.match(
+    refused.stdout,
+    /^fail {2}engine access: .*refused DELETE .* CONTAINERS=1 and POST=1/m,
+  );
+  assert.match(refused.stdout, /^fail {2}engine access: .*IMAGES=1 and POST=1/m);
+  assert.match(
+    refused.stdout,
+    /^fail {2}registry \S+: its login cannot be had: .*docker-credential-nobody/m,
+  );
+  assert.match(refused.stdout, /^warn {2}clock: differs from the engine's by 1 h/m);
+  configure(lab);
+
   await lab.trivy.stop();
   await lab.ntfy.stop();
   const ill = await examine();
@@ -102,6 +146,53 @@ test("doctor has one line for each thing that a run needs, and each failure has 
   assert.match(stdout, /^ok {4}engine: Docker Engine /m);
   assert.match(stdout, /^fail {2}scanner: .* → start the trivy server/m);
 });
+
+const UNTIDY = ["db", "old-trivy", "plain", "tower"];
+
+/** Each has one thing that doctor warns of. */
+async function startUntidyContainers(lab: Lab): Promise<void> {
+  const images = {
+    db: "postgres:latest",
+    "old-trivy": "aquasec/trivy:0.69.4",
+    plain: "plain:1",
+    tower: "containrrr/watchtower:latest",
+  };
+  for (const [name, reference] of Object.entries(images)) {
+    const image = await lab.image(reference, webWithoutHealthcheck(name));
+    const label = name === "plain" ? ["--label", "pratique.mood=auto"] : [];
+    await lab.docker(["run", "--detach", "--name", name, ...label, image.reference]);
+  }
+}
+
+/** A socket proxy that lets nothing change, as Tecnativa's without POST=1. */
+async function refusingProxy(socketPath: string): Promise<AsyncDisposable & { url: string }> {
+  const server = createServer((incoming, outgoing) => {
+    const { method = "GET", url: path = "/", headers } = incoming;
+    if (method !== "GET" && method !== "HEAD") {
+      outgoing.writeHead(403, { "content-type": "text/html" }).end("<h1>403 Forbidden</h1>");
+      return;
+    }
+    const onward = request({ socketPath, method, path, headers }, (answer) => {
+      outgoing.writeHead(answer.statusCode ?? 500, answer.headers);
+      answer.pipe(outgoing);
+    });
+    onward.on("error", () => outgoing.destroy());
+    onward.end();
+  });
+  await new Promise<void>((resolve) => server.listen(2375, "127.0.0.1", resolve));
+  return {
+    url: "tcp://127.0.0.1:2375",
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+function aheadByAnHour(lab: Lab): Record<string, string> {
+  setClock(lab, new Date(Date.now() + 3_600_000).toISOString());
+  return clockEnvironment(lab);
+}
 
 test("doctor says that a scanner database is too old before a run holds everything", async () => {
   await using lab = await openLab();
