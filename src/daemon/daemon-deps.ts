@@ -15,8 +15,8 @@ export interface DaemonDeps {
   stop: AbortSignal;
   /** A line for people, with its time. */
   say(line: string): void;
-  /** One line about how a run went. */
-  runText(report: RunReport): string;
+  /** How a run went, after its progress has been shown: the reasons, the counts. */
+  runLines(report: RunReport): string[];
   /** Shows an error with what to do; secrets are hidden. */
   showError(error: unknown): void;
   /** Ends the process when what is in hand does not end by itself. */

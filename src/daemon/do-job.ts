@@ -13,7 +13,10 @@ import { formatDuration } from "../values/duration.ts";
 /** Somebody's run at the prompt may hold the lock; longer than this is worth a message. */
 const WAIT_LOCK_MS = 60 * 60_000;
 
-type JobWork = (context: RunContext, runText: (report: RunReport) => string) => Promise<string>;
+type JobWork = (
+  context: RunContext,
+  runLines: (report: RunReport) => string[],
+) => Promise<string[]>;
 
 const WORK: Readonly<Record<Job, JobWork>> = {
   weekly: cycle("weekly"),
@@ -28,28 +31,30 @@ const WORK: Readonly<Record<Job, JobWork>> = {
       const reasons = failed.map(({ why }) => why).join("; ");
       throw DUMP_FAILED(containers, `${reasons}; made: ${names}`);
     }
-    return `${names || "no PostgreSQL server runs"}${removed.length > 0 ? `; ${removed.length} old removed` : ""}`;
+    const dropped = removed.length === 0 ? "" : `; ${removed.length} old removed`;
+    return [`backup: ${names || "no PostgreSQL server runs"}${dropped}.`];
   },
   drill: async (context) => {
     const frame = { command: "drill", waitLockMs: WAIT_LOCK_MS };
     const report = await withHostLock(frame, context, () => drillNow(null, context));
     const { path, databases, rows, durationMs } = report;
-    return `${path} restored and compared: databases ${databases}, rows ${rows}, in ${formatDuration(durationMs)}`;
+    const took = formatDuration(durationMs);
+    return [`drill: ${path}: databases ${databases}, rows ${rows}, all there, in ${took}.`];
   },
 };
 
-/** Does the job and gives a line about what came of it. Throws as its command does. */
+/** Does the job and gives lines about what came of it. Throws as its command does. */
 export async function doJob(
   job: Job,
   context: RunContext,
-  runText: (report: RunReport) => string,
-): Promise<string> {
-  return await WORK[job](context, runText);
+  runLines: (report: RunReport) => string[],
+): Promise<string[]> {
+  return await WORK[job](context, runLines);
 }
 
 function cycle(kind: "weekly" | "retry" | "check"): JobWork {
-  return async (context, runText) => {
+  return async (context, runLines) => {
     const request = { kind, containers: null, dryRun: false, waitLockMs: WAIT_LOCK_MS };
-    return runText(await runCycle(request, context));
+    return runLines(await runCycle(request, context));
   };
 }

@@ -13,7 +13,7 @@ import { pause } from "./pause.ts";
 import type { Worker } from "./worker.ts";
 
 /** diun tells image by image: those of one round are looked for together. */
-const GATHER_MS = 5_000;
+const GATHER_MS = 3_000;
 const MOST_WAITING = 200;
 /** In a line for people. */
 const MOST_NAMED = 5;
@@ -46,7 +46,7 @@ export function createHints(
     waiting.clear();
     const context = deps.openContext("full");
     try {
-      deps.say(`diun: ${await look(references, context, deps)}`);
+      for (const line of await look(references, context, deps)) deps.say(line);
     } catch (error) {
       if (!deps.stop.aborted) throw error;
     } finally {
@@ -73,17 +73,18 @@ async function look(
   references: readonly ImageReference[],
   context: RunContext,
   deps: DaemonDeps,
-): Promise<string> {
+): Promise<string[]> {
   const keys = new Set(references.map(referenceKey));
   const names = namesOf(references);
   const items = (await takeGlance(context)).filter(
     ({ watch, reference }) =>
       watch.kind !== "skipped" && reference !== null && keys.has(referenceKey(reference)),
   );
-  if (items.length === 0) return `no watched container runs ${names}.`;
+  if (items.length === 0) return [`diun: no watched container runs ${names}.`];
   const containers = items.map(({ container }) => container);
   const request = { kind: "check", containers, dryRun: false, waitLockMs: WAIT_LOCK_MS } as const;
-  return `${names}: ${deps.runText(await runCycle(request, context))}`;
+  deps.say(`diun: looking for ${names}: ${containers.join(", ")}.`);
+  return deps.runLines(await runCycle(request, context));
 }
 
 function namesOf(references: readonly ImageReference[]): string {

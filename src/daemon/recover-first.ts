@@ -27,7 +27,7 @@ export async function recoverFirst(
     const context = deps.openContext("full");
     try {
       const report = await recover({ waitLockMs: WAIT_LOCK_MS }, context);
-      if (report.containers.length > 0) deps.say(deps.runText(report));
+      if (report.containers.length > 0) deps.runLines(report).forEach(deps.say);
       tellCutShort(base, deps);
       return;
     } catch (error) {

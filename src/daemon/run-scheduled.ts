@@ -50,9 +50,9 @@ export async function runScheduled(
   audit.write({ event: "schedule", job, outcome: `begins${late}` });
   const context = deps.openContext("full");
   try {
-    const text = await doJob(job, context, deps.runText);
+    const lines = await doJob(job, context, deps.runLines);
     settle();
-    deps.say(`${job}: ${text}`);
+    lines.forEach(deps.say);
   } catch (error) {
     // Told to stop in the middle: the next start says that it was cut short.
     if (deps.stop.aborted) return;

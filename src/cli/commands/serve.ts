@@ -3,17 +3,18 @@ import { EXIT } from "../../errors.ts";
 import type { CommandRun } from "../command.ts";
 import { reportError } from "../render/error.ts";
 import { lineProgress } from "../render/progress.ts";
-import { summaryLine } from "../render/run-report.ts";
+import { runLogLines } from "../render/run-report.ts";
 import { painter } from "../render/style.ts";
 import { listenForStop } from "../stop-signal.ts";
 
 export const run: CommandRun = async ({ output, session }) => {
   const { config } = await session.loadConfig();
   const makeContext = await session.contextMaker();
+  const paint = painter(output.hasColour(output.stderr));
   // Lines also on a terminal: what runs beside each other cannot be drawn in place.
   const { progress } = lineProgress({
     stream: output.stderr,
-    paint: painter(output.hasColour(output.stderr)),
+    paint,
     clock: { now: () => Date.now(), monotonicMs: () => performance.now() },
     withTime: (process.env.JOURNAL_STREAM ?? "") === "",
     withDetails: output.options.verbose,
@@ -27,7 +28,13 @@ export const run: CommandRun = async ({ output, session }) => {
       say,
       openContext: (stateCheck) =>
         makeContext({ progress, stop: stop.signal, stateCheck, outboxStayMs: 0 }),
-      runText: summaryLine,
+      runLines: (report) =>
+        runLogLines(report, {
+          width: Number.POSITIVE_INFINITY,
+          paint,
+          quiet: false,
+          verbose: false,
+        }),
       showError: (error) => void reportError(error, output, session.secrets),
       endNow: () => {
         say("What is in hand did not end in time: the next start recovers it.");

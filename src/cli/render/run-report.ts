@@ -141,8 +141,13 @@ const ORDER: readonly Outcome["kind"][] = [
   "skipped",
 ];
 
-/** The counts of a run, in one line. */
-export function summaryLine(report: RunReport): string {
+/** For a log that has had the phases and outcomes line by line: the whole reasons, the counts. */
+export function runLogLines(report: RunReport, options: RunReportOptions): string[] {
+  const reasons = report.containers.flatMap((container) => reasonBlock(container, options));
+  return [...reasons.filter((line) => line !== ""), summaryLine(report)];
+}
+
+function summaryLine(report: RunReport): string {
   const counts = ORDER.map((kind) => ({
     kind,
     count: report.containers.filter(({ outcome }) => outcome.kind === kind).length,

@@ -16,6 +16,8 @@ export interface DrivenDaemon extends AsyncDisposable {
   output(): string;
   /** Waits for a line that matches and is not before `after`; returns the whole output. */
   waitFor(pattern: RegExp, timeoutMs?: number): Promise<string>;
+  /** Waits until it answers that it is ready: recovered, and the scheduler ticks. */
+  ready(): Promise<void>;
   /** The clock jumps there and goes on: `2026-12-02T04:29:58+01:00`. */
   setClock(time: string): void;
   /** Sends the signal and waits for the end. Returns the exit code, 128 + signal when killed. */
@@ -78,8 +80,20 @@ function drive(lab: Lab, child: ChildProcess): DrivenDaemon {
     return output;
   }
 
+  async function ready(): Promise<void> {
+    const deadlineMs = performance.now() + LINE_TIMEOUT_MS;
+    for (;;) {
+      const answer = await fetch("http://127.0.0.1:8585/readyz").catch(() => null);
+      if (answer?.status === 200) return;
+      assert.ok(!hasEnded, `the daemon ended before it was ready:\n${output}`);
+      assert.ok(performance.now() < deadlineMs, `not ready:\n${output}`);
+      await sleep(100);
+    }
+  }
+
   return {
     pid: child.pid ?? 0,
+    ready,
     output: () => output,
     waitFor,
     setClock: (time) => setClock(lab, time),

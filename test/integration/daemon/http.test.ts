@@ -4,16 +4,8 @@ import { type IncomingHttpHeaders, request } from "node:http";
 import { connect } from "node:net";
 import test from "node:test";
 import { web } from "../../lab/behaviours.ts";
-import type { Lab } from "../../lab/lab-types.ts";
 import { openLab } from "../../lab/open-lab.ts";
-import {
-  auditLog,
-  type Host,
-  hostOn,
-  messagesAbout,
-  runContainer,
-  runningImage,
-} from "../update/host.ts";
+import { auditLog, hostOn, runContainer, runningImage } from "../update/host.ts";
 import { startDaemon } from "./driven-daemon.ts";
 
 const TOKEN = "a-token-of-the-lab-0123456789";
@@ -81,9 +73,13 @@ function entry(image: string, status = "update"): string {
 test("the daemon answers health checks and diun, and nobody else", async (t) => {
   await using lab = await openLab();
   const host = hostOn(lab, SETTINGS);
-  await lab.image("web:latest", web("old"));
-  await runContainer(lab, "web", "127.0.0.1:5000/web:latest");
-  const before = await runningImage(lab, "web");
+  const names = ["web0", "web1", "web2", "web3"];
+  for (const name of names) {
+    await lab.image(`${name}:latest`, web("old"));
+    await runContainer(lab, name, `127.0.0.1:5000/${name}:latest`);
+  }
+  const runningImages = async () => await Promise.all(names.map((name) => runningImage(lab, name)));
+  const before = await runningImages();
   const absent = await host.pratique("healthcheck");
   assert.equal(absent.code, 1, absent.stdout);
   assert.match(absent.stdout, /not ready: .*refused/);
@@ -93,7 +89,7 @@ test("the daemon answers health checks and diun, and nobody else", async (t) => 
   await t.test("alive, ready, and healthcheck says so", async () => {
     const alive = await ask("/livez");
     assert.deepEqual([alive.status, alive.body], [200, '{"schema":1,"status":"alive"}']);
-    await untilReady();
+    await daemon.ready();
     const { code, stdout } = await host.pratique("healthcheck");
     assert.deepEqual([code, stdout], [0, "The daemon is ready."]);
   });
@@ -146,31 +142,33 @@ test("the daemon answers health checks and diun, and nobody else", async (t) => 
       { method: "GET" },
     ];
     for (const [index, form] of forms.entries()) {
-      await lab.image("web:latest", web(`candidate ${index}`));
+      await lab.image(`web${index}:latest`, web("new"));
       const status = index % 2 === 0 ? "update" : "new";
-      const image = index === 0 ? "127.0.0.1:5000/web" : "127.0.0.1:5000/web:latest";
-      const asked = {
-        ...form,
-        body: entry(image, status),
-        headers: { ...form.headers, ...BEARER },
-      };
-      const answer = await ask(HOOK, asked);
+      const body = entry(`127.0.0.1:5000/web${index}${index === 0 ? "" : ":latest"}`, status);
+      const headers = { ...form.headers, ...BEARER };
+      const answer = await ask(HOOK, { ...form, body, headers });
       assert.equal(answer.status, 202, JSON.stringify(form));
-      await told(lab, host, index + 1);
     }
-    assert.equal(await runningImage(lab, "web"), before, "nothing was put in service");
+    const messages = await lab.ntfy.waitForMessages(host.topic, (all) => all.length >= 4, 60_000);
+    assert.deepEqual(messages.map(({ tags }) => `${tags?.[0]} ${tags?.at(-1)}`).toSorted(), [
+      "package web0",
+      "package web1",
+      "package web2",
+      "package web3",
+    ]);
+    assert.deepEqual(await runningImages(), before, "nothing was put in service");
   });
 
   await t.test("the same image twice is one check, and a strange image is none", async () => {
     const checks = () => daemon.output().split("check on lab").length;
     const counted = checks();
-    for (let times = 0; times < 5; times += 1) await hint("127.0.0.1:5000/web:latest");
+    for (let times = 0; times < 5; times += 1) await hint("127.0.0.1:5000/web0:latest");
     await hint("docker.io/library/nginx:latest");
-    await daemon.waitFor(new RegExp(`(?:check on lab[^]*){${counted}}`));
+    await daemon.waitFor(new RegExp(`(?:check on lab.*){${counted}}`, "s"));
     assert.equal(checks(), counted + 1);
     await hint("docker.io/library/nginx:latest");
     await daemon.waitFor(/no watched container runs nginx:latest/);
-    assert.equal((await messagesAbout(host, "web")).length, 4, "the same digest is told once");
+    assert.equal((await host.messages()).length, 4, "the same digest is told once");
   });
 
   await t.test("so many images wait, and no more", async () => {
@@ -206,7 +204,7 @@ test("the daemon answers health checks and diun, and nobody else", async (t) => 
     assert.match(stdout, /not ready: .*engine/);
     assert.equal((await ask("/livez")).status, 200);
     await lab.engine.start();
-    await untilReady();
+    await daemon.ready();
   });
 
   await t.test("the token is in no output and no log", async () => {
@@ -219,24 +217,6 @@ test("the daemon answers health checks and diun, and nobody else", async (t) => 
     return (await ask(HOOK, { method: "POST", body: entry(image), headers: BEARER })).status;
   }
 });
-
-async function untilReady(): Promise<void> {
-  for (let tries = 0; ; tries += 1) {
-    const { status, body } = await ask("/readyz");
-    if (status === 200) return;
-    assert.ok(tries < 150, body);
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
-}
-
-async function told(lab: Lab, host: Host, count: number): Promise<void> {
-  const isAbout = (tags: string[] = []) => tags.includes("web") && tags.includes("package");
-  await lab.ntfy.waitForMessages(
-    host.topic,
-    (messages) => messages.filter(({ tags }) => isAbout(tags)).length === count,
-    60_000,
-  );
-}
 
 /** Without a content length: counted while it comes. */
 function chunked(bytes: number): Promise<number> {

@@ -2,9 +2,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { healthyAfter, web } from "../../lab/behaviours.ts";
-import type { Lab } from "../../lab/lab-types.ts";
 import { openLab } from "../../lab/open-lab.ts";
-import { type Host, hostOn, messagesAbout, runContainer, runningImage } from "../update/host.ts";
+import { hostOn, messagesAbout, runContainer, runningImage } from "../update/host.ts";
 import { clockEnvironment, type DrivenDaemon, startDaemon } from "./driven-daemon.ts";
 
 /** The reference host amy (DESIGN section 1), which is never updated on bender's day. */
@@ -28,8 +27,7 @@ test("the schedule starts each run once, whatever the clock and the process do",
     // Neither from the future nor too old at this time.
     await lab.trivy.setDatabase({ updatedAt: new Date(Date.parse(time) - 3_600_000) });
     const daemon = await startDaemon(lab, host, time);
-    await daemon.waitFor(/serves lab/);
-    await untilReady(lab, host);
+    await daemon.ready();
     return daemon;
   }
 
@@ -149,15 +147,6 @@ test("the schedule starts each run once, whatever the clock and the process do",
 
 function missedIn(messages: readonly { message?: string }[]) {
   return messages.filter(({ message }) => message?.startsWith("missed - "));
-}
-
-/** Recovered, and the scheduler has looked at the clock. */
-async function untilReady(lab: Lab, host: Host): Promise<void> {
-  for (let tries = 0; ; tries += 1) {
-    const { code, stdout } = await lab.pratique(["healthcheck"], { config: host.config });
-    if (code === 0) return;
-    assert.ok(tries < 100, stdout);
-  }
 }
 
 async function untilLocked(

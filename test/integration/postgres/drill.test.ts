@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { openLab } from "../../lab/open-lab.ts";
+import { startDaemon } from "../daemon/driven-daemon.ts";
 import { hostOn } from "../update/host.ts";
 import { fillServer, startServer } from "./server.ts";
 
@@ -11,10 +12,8 @@ test("a drill passes on good dumps of every kind and fails on dumps whose restor
   await using lab = await openLab({ parts: ["engine", "registry"] });
   await fillServer(await startServer(lab, { user: "admin" }));
   const folder = lab.folder("backups");
-  const host = hostOn(
-    lab,
-    `backups:\n  postgres: ${folder}\nservices:\n  postgres: { check: postgres }\n`,
-  );
+  const settings = `backups:\n  postgres: ${folder}\nservices:\n  postgres: { check: postgres }\n`;
+  const host = hostOn(lab, settings);
   const made = await host.pratique("backup", "postgres", "--per-database", "--json");
   assert.equal(made.code, 0, made.stderr);
   const paths = (JSON.parse(made.stdout).dumps as { path: string }[]).map(({ path }) => path);
@@ -48,4 +47,17 @@ test("a drill passes on good dumps of every kind and fails on dumps whose restor
   assert.match(lost.stderr, /public\.history has 997 rows, not 1000/);
   const names = (await lab.docker(["ps", "--all", "--format", "{{.Names}}"])).stdout;
   assert.equal(names, "postgres", "no throwaway container is left");
+
+  host.configure(`${settings}schedule:\n  backup: "0 3 * * *"\n  drill: "0 3 * * *"\n`);
+  await using daemon = await startDaemon(lab, host, "2026-12-01T02:59:00Z");
+  await daemon.ready();
+  daemon.setClock("2026-12-01T02:59:59Z");
+  const output = await daemon.waitFor(/drill: .*\n/);
+  assert.match(output, /backup of .* begins.*\n.*backup: .*\/daily\/.*\n.*drill of .* begins/s);
+  assert.match(output, /drill: .*\/daily\/.*: databases \d+, rows 1011, all there/);
+  await lab.docker(["stop", "postgres"]);
+  daemon.setClock("2026-12-02T02:59:59Z");
+  await daemon.waitFor(/backup of Wed 2 Dec 03:00 begins(.|\n)*drill of Wed 2 Dec 03:00 begins/);
+  assert.equal(await daemon.end(), 0);
+  console.log(daemon.output());
 });
