@@ -2,7 +2,7 @@ import { runDaemon } from "../../daemon/run-daemon.ts";
 import { EXIT } from "../../errors.ts";
 import type { CommandRun } from "../command.ts";
 import { reportError } from "../render/error.ts";
-import { lineProgress } from "../render/progress.ts";
+import { lineProgress, silentProgress } from "../render/progress.ts";
 import { runLogLines } from "../render/run-report.ts";
 import { painter } from "../render/style.ts";
 import { listenForStop } from "../stop-signal.ts";
@@ -12,13 +12,14 @@ export const run: CommandRun = async ({ output, session }) => {
   const makeContext = await session.contextMaker();
   const paint = painter(output.hasColour(output.stderr));
   // Lines also on a terminal: what runs beside each other cannot be drawn in place.
-  const { progress } = lineProgress({
+  const lines = lineProgress({
     stream: output.stderr,
     paint,
     clock: { now: () => Date.now(), monotonicMs: () => performance.now() },
     withTime: (process.env.JOURNAL_STREAM ?? "") === "",
     withDetails: output.options.verbose,
   });
+  const { progress } = output.options.quiet ? silentProgress : lines;
   const say = (text: string) => progress({ kind: "note", text });
   const stop = listenForStop(process, say);
   try {

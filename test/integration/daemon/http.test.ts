@@ -1,7 +1,9 @@
 /** What the daemon answers over HTTP, asked over real connections. */
 import assert from "node:assert/strict";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { type IncomingHttpHeaders, request } from "node:http";
 import { connect } from "node:net";
+import { join } from "node:path";
 import test from "node:test";
 import { web } from "../../lab/behaviours.ts";
 import { openLab } from "../../lab/open-lab.ts";
@@ -93,6 +95,8 @@ test("the daemon answers health checks and diun, and nobody else", async (t) => 
     const { code, stdout } = await host.pratique("healthcheck");
     assert.deepEqual([code, stdout], [0, "The daemon is ready."]);
   });
+
+  const filesAtStart = openFiles(daemon.pid);
 
   await t.test("other names, paths and methods get a short answer", async () => {
     const rebound = await ask("/readyz", { headers: { host: "evil.example.org" } });
@@ -207,7 +211,17 @@ test("the daemon answers health checks and diun, and nobody else", async (t) => 
     await daemon.ready();
   });
 
-  await t.test("the token is in no output and no log", async () => {
+  await t.test("a second daemon on the same address says what is wrong", async () => {
+    const state = lab.folder("other-state");
+    const config = join(lab.folder("config"), "other.yaml");
+    writeFileSync(config, readFileSync(host.config, "utf8").replace(host.state, state));
+    const second = await lab.pratique(["serve"], { config });
+    assert.equal(second.code, 4, second.stderr);
+    assert.match(second.stderr, /cannot listen on 127\.0\.0\.1:8585: EADDRINUSE/);
+  });
+
+  await t.test("the token is in no output and no log, and no connection is left over", async () => {
+    assert.ok(openFiles(daemon.pid) <= filesAtStart + 5, "what was opened is closed again");
     assert.ok(!daemon.output().includes(TOKEN));
     assert.ok(!auditLog(host).includes(TOKEN));
     assert.equal(await daemon.end(), 0);
@@ -217,6 +231,10 @@ test("the daemon answers health checks and diun, and nobody else", async (t) => 
     return (await ask(HOOK, { method: "POST", body: entry(image), headers: BEARER })).status;
   }
 });
+
+function openFiles(pid: number): number {
+  return readdirSync(`/proc/${pid}/fd`).length;
+}
 
 /** Without a content length: counted while it comes. */
 function chunked(bytes: number): Promise<number> {

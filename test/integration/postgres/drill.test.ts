@@ -8,7 +8,7 @@ import { startDaemon } from "../daemon/driven-daemon.ts";
 import { hostOn } from "../update/host.ts";
 import { fillServer, startServer } from "./server.ts";
 
-test("a drill passes on good dumps of every kind and fails on dumps whose restore loses rows", async () => {
+test("a drill passes on good dumps of every kind, also by the daemon, and fails on dumps whose restore loses rows", async () => {
   await using lab = await openLab({ parts: ["engine", "registry"] });
   await fillServer(await startServer(lab, { user: "admin" }));
   const folder = lab.folder("backups");
@@ -48,16 +48,14 @@ test("a drill passes on good dumps of every kind and fails on dumps whose restor
   const names = (await lab.docker(["ps", "--all", "--format", "{{.Names}}"])).stdout;
   assert.equal(names, "postgres", "no throwaway container is left");
 
-  host.configure(`${settings}schedule:\n  backup: "0 3 * * *"\n  drill: "0 3 * * *"\n`);
+  host.configure(
+    `${settings}schedule:\n  timezone: UTC\n  backup: "0 3 * * *"\n  drill: "0 3 * * *"\n`,
+  );
   await using daemon = await startDaemon(lab, host, "2026-12-01T02:59:00Z");
   await daemon.ready();
   daemon.setClock("2026-12-01T02:59:59Z");
   const output = await daemon.waitFor(/drill: .*\n/);
   assert.match(output, /backup of .* begins.*\n.*backup: .*\/daily\/.*\n.*drill of .* begins/s);
   assert.match(output, /drill: .*\/daily\/.*: databases \d+, rows 1011, all there/);
-  await lab.docker(["stop", "postgres"]);
-  daemon.setClock("2026-12-02T02:59:59Z");
-  await daemon.waitFor(/backup of Wed 2 Dec 03:00 begins(.|\n)*drill of Wed 2 Dec 03:00 begins/);
   assert.equal(await daemon.end(), 0);
-  console.log(daemon.output());
 });
