@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openLab } from "../../lab/open-lab.ts";
+import { pollUntil } from "../../lab/poll-until.ts";
 import { postgresImage, postgresMinor } from "../../lab/postgres-images.ts";
 import { runningImage } from "../update/host.ts";
 import { PASSWORD, pushPostgres } from "./server.ts";
@@ -16,7 +17,7 @@ while :; do
   ${postgresMinor("15-old")}*) touch /tmp/ok ;;
   ?*) rm -f /tmp/ok; if [ -n "$MIGRATION" ]; then ${QUERY} -c "$MIGRATION"; fi ;;
   esac
-  sleep 0.5 & wait $!
+  sleep 1 & wait $!
 done`;
 
 const ALL_RUNNING = { ...RUNNING, picky: "running always" };
@@ -28,7 +29,7 @@ async function startPicky({ lab }: DatabaseHost, migration: string): Promise<voi
     volumes: [],
     entrypoint: ["sh", "-c", PICKY],
     cmd: [],
-    healthcheck: { test: ["CMD-SHELL", "test -e /tmp/ok"], intervalMs: 500, retries: 3 },
+    healthcheck: { test: ["CMD-SHELL", "test -e /tmp/ok"], intervalMs: 1000, retries: 3 },
   });
   const variables = [`PGPASSWORD=${PASSWORD}`, `MIGRATION=${migration}`];
   await lab.docker([
@@ -36,6 +37,10 @@ async function startPicky({ lab }: DatabaseHost, migration: string): Promise<voi
     ...variables.flatMap((each) => ["--env", each]),
     image.reference,
   ]);
+  await pollUntil("picky to be healthy", 120_000, async () => {
+    const health = ["inspect", "--format", "{{.State.Health.Status}}", "picky"];
+    return (await lab.docker(health)).stdout === "healthy" ? true : undefined;
+  });
 }
 
 test("a dependent that is worse after the commit point brings the former image back only where it can read the data", async (t) => {
