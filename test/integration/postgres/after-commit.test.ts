@@ -47,7 +47,7 @@ test("a dependent that is worse after the commit point brings the former image b
   await using lab = await openLab();
   const database = await openDatabaseHost(lab, { rows: 200, dependents: ["app", "picky"] });
   const { host, server, data, states, update } = database;
-  await server.sql("atuin", "drop extension pgcrypto", "create extension pgcrypto version '1.2'");
+  await server.sql("atuin", "create extension hstore version '1.4'");
   const before = await data();
   const former = await runningImage(lab, "postgres");
   const candidate = await pushPostgres(lab, "15");
@@ -69,14 +69,14 @@ test("a dependent that is worse after the commit point brings the former image b
   });
 
   await t.test("an extension changed: the new server goes on, and a person is called", async () => {
-    await startPicky(database, "alter extension pgcrypto update");
+    await startPicky(database, "alter extension hstore update");
 
     const { outcome } = await update();
 
     assert.equal(outcome.kind, "rollback-failed", JSON.stringify(outcome));
     assert.equal(await runningImage(lab, "postgres"), candidate.imageId);
-    const version = "select extversion from pg_extension where extname = 'pgcrypto'";
-    assert.equal(await server.sql("atuin", version), "1.3");
+    const version = "select extversion from pg_extension where extname = 'hstore'";
+    assert.equal(await server.sql("atuin", version), "1.8");
     assert.deepEqual(await data(), before);
     assert.deepEqual(await states(), ALL_RUNNING);
     const last = (await host.messages()).at(-1);
