@@ -15,12 +15,18 @@ import { prepareLab } from "./lab/prepare.ts";
 
 const CHECKOUT = resolve(import.meta.dirname, "..");
 const UNIT_PATTERNS = ["src/**/*.test.ts", "test/*.test.ts"];
-const LAB_PATTERNS = ["test/*/**/*.test.ts"];
+/** The longest first, so that none of them is left alone at the end; what they leave idle fills up. */
+const LAB_PATTERNS = [
+  "test/{faults,integration/postgres}/**/*.test.ts",
+  "test/integration/**/*.test.ts",
+  "test/*/**/*.test.ts",
+];
 const FILE_TIMEOUT_MS = 15 * 60_000;
 /** Shorter, so that the report names the test that hangs. */
 const TEST_TIMEOUT_MS = 8 * 60_000;
 /** Labs mostly wait for containers: two at a time leave two cores half idle. */
-const FILES_AT_A_TIME = 3;
+const FILES_AT_A_TIME = 4;
+const SLOWEST_SHOWN = 12;
 
 async function main(args: readonly string[]): Promise<number> {
   const files = selectFiles(args);
@@ -72,20 +78,31 @@ async function runFiles(files: string[], signal: AbortSignal): Promise<Counts> {
     signal,
   });
   const counts: Counts = { passed: 0, failed: 0, skipped: 0 };
-  events.on("test:summary", ({ file, counts: total }) => {
+  const tookMs = new Map<string, number>();
+  events.on("test:summary", ({ file, counts: total, duration_ms }) => {
+    if (file !== undefined) tookMs.set(file, duration_ms);
     if (file !== undefined) return; // The last one counts all files.
     counts.passed = total.passed;
     counts.failed = total.tests - total.passed - total.skipped - total.todo;
     counts.skipped = total.skipped + total.todo;
   });
   for await (const text of events.compose(spec)) process.stdout.write(text);
+  showSlowest(tookMs);
   return counts;
+}
+
+/** The whole suite must stay well under half an hour: these are where to look. */
+function showSlowest(tookMs: ReadonlyMap<string, number>): void {
+  const slowest = [...tookMs].sort(([, left], [, right]) => right - left).slice(0, SLOWEST_SHOWN);
+  for (const [file, ms] of slowest) {
+    console.log(`${(ms / 1000).toFixed(0).padStart(5)} s  ${relative(CHECKOUT, file)}`);
+  }
 }
 
 function selectFiles(args: readonly string[]): string[] {
   const isUnitOnly = args.includes("--only-unit");
   const wanted = args.filter((arg) => arg !== "--only-unit");
-  const defaults = isUnitOnly ? UNIT_PATTERNS : [...UNIT_PATTERNS, ...LAB_PATTERNS];
+  const defaults = isUnitOnly ? UNIT_PATTERNS : [...LAB_PATTERNS, ...UNIT_PATTERNS];
   const patterns = wanted.length > 0 ? wanted.map(toPattern) : defaults;
   const files = patterns.flatMap((pattern) => globSync(pattern, { cwd: CHECKOUT }).sort());
   const unique = [...new Set(files.map((file) => resolve(CHECKOUT, file)))];
