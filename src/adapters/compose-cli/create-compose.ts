@@ -22,7 +22,7 @@ export interface ComposeOptions {
 }
 
 /** All that compose gets of our environment: no secret of pratique is in any of these. */
-const INHERITED = ["PATH", "HOME", "DOCKER_CONFIG", "SSH_AUTH_SOCK", "TMPDIR"];
+const INHERITED = ["PATH", "HOME", "DOCKER_CONFIG", "BUILDX_CONFIG", "SSH_AUTH_SOCK", "TMPDIR"];
 /** Reading files and asking the engine: seconds, also on a slow machine. */
 const READ_TIMEOUT_MS = 2 * 60_000;
 const MODEL_BYTES = 16 * 1024 * 1024;

@@ -43,6 +43,11 @@ describe("the words of a failed compose", () => {
       "open /a.yaml: no such file or directory",
     ],
     [
+      "keep a folder that cannot be made",
+      "mkdir /root/.docker: read-only file system",
+      "mkdir /root/.docker: read-only file system",
+    ],
+    [
       "keep a missing env file's name",
       "couldn't find env file: /a/.env",
       "couldn't find env file: /a/.env",

@@ -8,7 +8,7 @@ const SAFE = [
   /^Error response from daemon: /,
   /^(?:Cannot connect to the Docker daemon|error during connect)/i,
   /^no such service: /,
-  /^(?:open|stat|lstat|read|chdir) \S+: [\w ]+$/,
+  /^(?:open|stat|lstat|read|chdir|mkdir) \S+: [\w -]+$/,
   /^(?:couldn't find env file: |env file \S+ not found)/i,
   /^(?:dependency failed to start: |container \S+ (?:is unhealthy|exited))/,
   /^(?:network|volume) \S+ declared as external, but could not be found/,
