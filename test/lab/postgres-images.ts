@@ -2,12 +2,12 @@
  * Images of real PostgreSQL that behave like the official ones: 15 in two minor versions on Debian
  * 12, 17 on Debian 13. The root file system is unpacked from Debian's packages once.
  */
-import { chmodSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type CachedPart, preparedFolder } from "./cache.ts";
-import { type DebianRelease, downloadWithDependencies, unpackPackages } from "./debian-packages.ts";
+import type { DebianRelease } from "./debian-packages.ts";
 import type { ImageSpec } from "./lab-types.ts";
-import { runProgram } from "./run-program.ts";
+import { packRoot, unpackRoot } from "./root-file-system.ts";
 
 /** `15-old` is 15.18 and `15` is 15.20 (the security release), both on Debian 12. */
 export type PostgresVersion = "15-old" | "15" | "17";
@@ -37,13 +37,6 @@ const TOOLS = [
 const MORE_TOOLS = ["sed", "tar", "tzdata", "util-linux"];
 const UNNEEDED =
   /^(libllvm|libz3|perl|libperl|locales|libc-l10n|adduser|passwd|postgresql-common|postgresql-client-common|libjson-perl|ssl-cert|openssl$|debconf|sysvinit|init-system|systemd|mount$|dpkg$|libdb5|libgdbm|netbase|sensible-utils|ucf|readline-common|logsave|login)/;
-const USR_FOLDERS = ["bin", "sbin", "lib", "lib64"];
-const CONTENT_NOT_SHIPPED = [
-  "usr/share/doc",
-  "usr/share/man",
-  "usr/share/locale",
-  "usr/share/info",
-];
 
 export const postgresImages: CachedPart = {
   name: "postgres-images",
@@ -60,34 +53,19 @@ async function makeRootFileSystem(
   scratch: string,
   target: string,
 ): Promise<void> {
-  const root = join(scratch, "root");
-  for (const name of USR_FOLDERS) {
-    mkdirSync(join(root, "usr", name), { recursive: true });
-    symlinkSync(join("usr", name), join(root, name));
-  }
-  const files = await downloadWithDependencies(
+  const root = await unpackRoot(
     [`postgresql-${major}`, ...TOOLS, ...MORE_TOOLS],
     release,
     (name) => !UNNEEDED.test(name),
     scratch,
   );
-  await unpackPackages(files, root);
-  for (const each of CONTENT_NOT_SHIPPED)
-    rmSync(join(root, each), { recursive: true, force: true });
   const library = join(root, "usr/lib/postgresql", major, "lib");
   // Its compiler is left out, and a library that cannot be loaded fails queries.
   for (const each of ["llvmjit.so", "bitcode"]) {
     rmSync(join(library, each), { recursive: true, force: true });
   }
   prepareSystem(root, major);
-  const archive = `${target}.tar`;
-  const reproducible = ["--sort=name", "--mtime=@0", "--owner=0", "--group=0", "--numeric-owner"];
-  await runProgram("tar", [...reproducible, "-C", root, "-cf", archive, "."], {
-    timeoutMs: 5 * 60_000,
-  });
-  const { stdout } = await runProgram("sha256sum", [archive]);
-  writeFileSync(`${target}.diff-id`, `sha256:${stdout.split(" ")[0]}`);
-  await runProgram("gzip", ["-1", "--no-name", archive], { timeoutMs: 5 * 60_000 });
+  await packRoot(root, target);
   const program = join(root, "usr/lib/postgresql", major, "bin/postgres");
   const strings = readFileSync(program).toString("latin1");
   const [, text = "unknown"] = /PostgreSQL (\d+\.\d+) \(Debian/.exec(strings) ?? [];

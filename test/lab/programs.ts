@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { type CachedPart, preparedFolder } from "./cache.ts";
 import { downloadPackages, type PackageReference, unpackPackages } from "./debian-packages.ts";
+import { imageBase } from "./image-base.ts";
 import type { EngineVersion } from "./lab-types.ts";
 import { postgresImages } from "./postgres-images.ts";
 import { runProgram } from "./run-program.ts";
@@ -123,6 +124,7 @@ export const LAB_PARTS: readonly CachedPart[] = [
   trivyProgram,
   servicePrograms,
   postgresImages,
+  imageBase,
 ];
 
 export interface Programs {

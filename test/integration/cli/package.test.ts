@@ -1,20 +1,13 @@
 /** The npm package: what is in it, and that it works where it is installed. */
 import assert from "node:assert/strict";
-import {
-  chmodSync,
-  cpSync,
-  existsSync,
-  readdirSync,
-  readFileSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, cpSync, existsSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { test } from "node:test";
 import { web } from "../../lab/behaviours.ts";
 import type { CommandResult, Lab } from "../../lab/lab-types.ts";
 import { openLab } from "../../lab/open-lab.ts";
 import { runProgram } from "../../lab/run-program.ts";
+import { factsOf, runtimePackages } from "../../runtime-packages.ts";
 import { runContainer } from "../services/check-lab.ts";
 import { hostOn } from "../update/host.ts";
 
@@ -22,25 +15,6 @@ const CHECKOUT = join(import.meta.dirname, "../../..");
 const MODULES = join(CHECKOUT, "node_modules");
 /** The network of a lab ends at the lab: npm must not even try. */
 const NPM = ["--offline", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"];
-
-interface PackageFacts {
-  version: string;
-  dependencies?: Record<string, string>;
-}
-
-function factsOf(folder: string): PackageFacts {
-  return JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as PackageFacts;
-}
-
-/** The packages that pratique needs at run time, with what they need themselves. */
-function runtimePackages(folder = CHECKOUT, found = new Set<string>()): Set<string> {
-  for (const name of Object.keys(factsOf(folder).dependencies ?? {})) {
-    if (found.has(name)) continue;
-    found.add(name);
-    runtimePackages(join(MODULES, name), found);
-  }
-  return found;
-}
 
 /** Packs folders, as `npm publish` does first. Returns the files, and the paths inside. */
 async function pack(
