@@ -29,6 +29,8 @@ export interface RestorePlan {
   databases: readonly string[];
   /** How a fresh cluster is made like the one that was there. */
   initArguments: readonly string[];
+  /** What it needs to be started with to take everything: libraries of extensions. */
+  serverArguments: readonly string[];
   /** Of a restore of one database. */
   names?: DatabaseNames;
 }

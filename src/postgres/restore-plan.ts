@@ -9,7 +9,14 @@ import { type ClusterFacts, readCluster } from "./baseline.ts";
 import { whyDamaged, withData } from "./cold-copy.ts";
 import { findCompanions } from "./companions.ts";
 import { type DataMount, findDataMount } from "./data-mount.ts";
-import { INIT_FACTS, type InitFacts, initArguments, withChecksums } from "./fresh-cluster.ts";
+import { serverArguments } from "./drill.ts";
+import {
+  INIT_FACTS,
+  type InitFacts,
+  initArguments,
+  settingsOf,
+  withChecksums,
+} from "./fresh-cluster.ts";
 import { needRoom, removeHelpers } from "./helper.ts";
 import type { PostgresPlan, RestorePlan } from "./postgres-plan.ts";
 import type { RestoreSource } from "./restore-source.ts";
@@ -33,6 +40,10 @@ export async function planRestore(
     wasRunning: inspect.State.Running,
     wasServing: serving !== null,
     initArguments: serving?.initArguments ?? place.initArguments,
+    serverArguments:
+      serving === null
+        ? settingsOf(inspect.Config.Cmd ?? [])
+        : await serverArguments(inspect, serving.user, context),
   };
   const { facts = null, user = null } = serving ?? {};
   return await planOf(server, { mount, restore, facts, user }, context);
@@ -49,7 +60,7 @@ export async function planDatabaseRestore(
   const { facts, user, initArguments: initArgumentsOf } = serving;
   const restore: RestorePlan = {
     ...{ kind: "database", wasRunning: true, wasServing: true, databases: [] },
-    ...{ ...about, initArguments: initArgumentsOf },
+    ...{ ...about, initArguments: initArgumentsOf, serverArguments: [] },
   };
   const mount = mountOf(server.inspect, facts.dataDirectory);
   return await planOf(server, { mount, restore, facts, user }, context);

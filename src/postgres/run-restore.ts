@@ -19,13 +19,7 @@ import { type DataHelper, fillFromCopy } from "./cold-copy.ts";
 import { holdPolicies, stopCompanions } from "./companions.ts";
 import { dumpCluster } from "./dump.ts";
 import { exchange, exchangeState, markComplete, ownFolders } from "./exchange-data.ts";
-import {
-  analyse,
-  compareWithDump,
-  restorePlain,
-  settingsOf,
-  withFreshCluster,
-} from "./fresh-cluster.ts";
+import { analyse, compareWithDump, restorePlain, withFreshCluster } from "./fresh-cluster.ts";
 import { awaitIdle } from "./idle.ts";
 import { leaveRestore } from "./leave-restore.ts";
 import { companionsBack, type PostgresUpdate, updateOf } from "./postgres-update.ts";
@@ -169,7 +163,7 @@ async function fillFromDump(
   const superuser = plan.user ?? user?.slice("POSTGRES_USER=".length) ?? "postgres";
   const request = {
     ...{ folder, superuser, owner, initArguments: plan.restore?.initArguments ?? [] },
-    serverArguments: settingsOf(member.formerInspect.Config.Cmd ?? []),
+    serverArguments: plan.restore?.serverArguments ?? [],
     configurationFrom: dataDirectory,
   };
   await withFreshCluster(helper, request, engine, async (cluster) => {

@@ -75,6 +75,9 @@ export function serverNamed(lab: Lab, name: string, user = "postgres"): Server {
       await pollUntil(`${name} to accept connections`, START_TIMEOUT_MS, async () => {
         const args = ["exec", name, "pg_isready", "-q", "-h", "127.0.0.1"];
         return (await lab.docker(args, { mayFail: true })).code === 0 ? true : undefined;
+      }).catch(async (cause: unknown) => {
+        const { stdout, stderr } = await lab.docker(["logs", "--tail", "20", name]);
+        throw new Error(`${name} does not start:\n${stdout}\n${stderr}`, { cause });
       });
     },
   };
@@ -85,7 +88,7 @@ export async function definitions(server: Server): Promise<string[]> {
   const lines = await server.sql(
     "postgres",
     "select 'role ' || (to_jsonb(a) - 'oid')::text from pg_authid a where rolname !~ '^pg_' order by 1",
-    "select 'database ' || datname || ' of ' || pg_get_userbyid(datdba) || ' ' || pg_encoding_to_char(encoding) || ' ' || datcollate || ' ' || coalesce(datacl::text, '') || ' ' || datallowconn from pg_database order by 1",
+    "select 'database ' || datname || ' of ' || pg_get_userbyid(datdba) || ' ' || pg_encoding_to_char(encoding) || ' ' || datcollate || ' ' || coalesce((select string_agg(a::text, ',' order by a::text) from unnest(datacl) a), '') || ' ' || datallowconn from pg_database order by 1",
     "select 'setting ' || coalesce(datname, '') || ' ' || setconfig::text from pg_db_role_setting s left join pg_database d on d.oid = s.setdatabase order by 1",
   );
   const names = await server.sql(
