@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { openLab } from "../../lab/open-lab.ts";
+import { pollUntil } from "../../lab/poll-until.ts";
 import { startDaemon } from "../daemon/driven-daemon.ts";
 import { hostOn } from "../update/host.ts";
 import { fillServer, startServer } from "./server.ts";
@@ -25,8 +27,9 @@ test("a drill passes on good dumps of every kind, also by the daemon, and fails 
     [JSON.parse(newest.stdout).rows, JSON.parse(newest.stdout).path],
     [1011, paths[0]],
   );
-  const custom = await drill(paths.find((path) => path.includes("atuin")) ?? "");
+  const custom = await drill(paths.find((path) => path.includes(".atuin.")) ?? "", "--json");
   assert.equal(custom.code, 0, custom.stdout + custom.stderr);
+  assert.equal(JSON.parse(custom.stdout).rows, 1007, "the rows of a single dump are counted too");
 
   const sql = gunzipSync(readFileSync(paths[0] ?? "")).toString();
   const write = (name: string, content: string | Buffer) => {
@@ -45,8 +48,26 @@ test("a drill passes on good dumps of every kind, also by the daemon, and fails 
   const lost = await drill(write("silent.sql", silent));
   assert.equal(lost.code, 1);
   assert.match(lost.stderr, /public\.history has 997 rows, not 1000/);
-  const names = (await lab.docker(["ps", "--all", "--format", "{{.Names}}"])).stdout;
-  assert.equal(names, "postgres", "no throwaway container is left");
+  const names = async () =>
+    (await lab.docker(["ps", "--all", "--format", "{{.Names}}"])).stdout.split("\n").toSorted();
+  assert.deepEqual(await names(), ["postgres"], "no throwaway container is left");
+
+  const killed = lab.startPratique(["backup", "drill"], { config: host.config });
+  await pollUntil("the throwaway container", 60_000, async () =>
+    (await names()).length > 1 ? true : undefined,
+  );
+  const format = [
+    "inspect",
+    "--format",
+    "{{.HostConfig.NetworkMode}}",
+    "pratique-helper-drill-drill",
+  ];
+  assert.equal((await lab.docker(format)).stdout, "none");
+  killed.kill("SIGKILL");
+  await once(killed, "close");
+  assert.equal((await names()).length, 2, "a kill leaves it");
+  assert.equal((await host.pratique("recover")).code, 0);
+  assert.deepEqual(await names(), ["postgres"], "the next command removes it");
 
   host.configure(
     `${settings}schedule:\n  timezone: UTC\n  backup: "0 3 * * *"\n  drill: "0 3 * * *"\n`,
