@@ -16,7 +16,7 @@ const RELATIONS = `select relname, pg_get_userbyid(relowner), relacl::text from 
   where relnamespace = 'public'::regnamespace order by 1`;
 
 test("one database comes back out of every kind of dump, and the others are left alone", async (t) => {
-  await using lab = await openLab({ parts: ["engine", "registry"] });
+  await using lab = await openLab({ parts: ["engine", "registry", "ntfy"] });
   const database = await openDatabaseHost(lab);
   const { host, server, states } = database;
   await server.sql(
