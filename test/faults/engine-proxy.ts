@@ -40,6 +40,8 @@ export interface EngineProxy extends AsyncDisposable {
   readonly url: string;
   /** Numbers from 1 again and spoils what `watch` says; null: nothing. */
   watch(watch: Watch | null): void;
+  /** Connections to the engine that failed since `watch`: what its own faults look like. */
+  readonly failures: readonly string[];
   /** The calls since `watch`, oldest first. */
   readonly calls: readonly EngineCall[];
 }
@@ -47,6 +49,7 @@ export interface EngineProxy extends AsyncDisposable {
 /** Listens on `socket` and hands on to `engineSocket`. */
 export async function openEngineProxy(socket: string, engineSocket: string): Promise<EngineProxy> {
   let calls: EngineCall[] = [];
+  let failures: string[] = [];
   let watched: { watch: Watch; seen: number } | null = null;
 
   const faultFor = (incoming: IncomingMessage): Spoilt | null => {
@@ -82,7 +85,10 @@ export async function openEngineProxy(socket: string, engineSocket: string): Pro
       answer.pipe(outgoing);
       answer.once("error", () => outgoing.destroy());
     });
-    onward.once("error", () => incoming.socket.destroy());
+    onward.once("error", (error) => {
+      failures.push(`${incoming.method} ${incoming.url}: ${error.message}`);
+      incoming.socket.destroy();
+    });
     outgoing.once("close", () => onward.destroy());
     incoming.pipe(onward);
   });
@@ -128,7 +134,11 @@ export async function openEngineProxy(socket: string, engineSocket: string): Pro
     url: `unix://${socket}`,
     watch(watch) {
       calls = [];
+      failures = [];
       watched = watch === null ? null : { watch, seen: 0 };
+    },
+    get failures() {
+      return failures;
     },
     get calls() {
       return calls;

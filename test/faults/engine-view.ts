@@ -65,15 +65,17 @@ export function settingsOf(
     const isSet = Object.keys(endpoint.IPAMConfig ?? {}).length > 0;
     return [name, { aliases: aliases.sort(), addresses: isSet ? endpoint.IPAMConfig : null }];
   });
-  const labels = Object.entries(Config.Labels ?? {}).filter(
-    // Compose notes there which image and which former container it was.
-    ([name]) => !["com.docker.compose.image", "com.docker.compose.replace"].includes(name),
-  );
+  const mode = namedNetwork(HostConfig.NetworkMode ?? "", all);
+  // Compose notes there which image and which former container it was; its hash of a service in
+  // another's network contains that one's id.
+  const notes = ["com.docker.compose.image", "com.docker.compose.replace"];
+  if (mode.startsWith("container:")) notes.push("com.docker.compose.config-hash");
+  const labels = Object.entries(Config.Labels ?? {}).filter(([name]) => !notes.includes(name));
   return {
     Name,
     HostConfig: {
-      ...HostConfig,
-      NetworkMode: namedNetwork(HostConfig.NetworkMode ?? "", all),
+      ...withoutEmpty(HostConfig),
+      NetworkMode: mode,
       Mounts: givenMounts(HostConfig.Mounts),
       Binds: sorted(HostConfig.Binds),
     },
@@ -93,6 +95,13 @@ export function settingsOf(
     ports: NetworkSettings.Ports,
     networks: Object.fromEntries(networks.sort()),
   };
+}
+
+/** An engine that starts again says [] where it said null. */
+function withoutEmpty(settings: object): object {
+  const isSet = ([, value]: [string, unknown]) => !(Array.isArray(value) && value.length === 0);
+  const set = Object.entries(settings).filter(([, value]) => value !== null);
+  return Object.fromEntries(set.filter(isSet));
 }
 
 /** `container:<id>` changes with the container that is meant. */

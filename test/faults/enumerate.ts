@@ -101,7 +101,9 @@ async function runClean(stage: Stage): Promise<Clean> {
   const wanted = scenario.isCommitted ? "candidate" : "former";
   if (end !== wanted || problems.length > 0) {
     throw new Error(
-      `${scenario.name} without a fault: ${end} ${problems.join("; ")}\n${ran.output}`,
+      [`${scenario.name} without a fault: ${end}`, ...problems, ran.output, ...stage.proxy.failures]
+        .concat(stage.lab.engine.log(ENGINE_LINES))
+        .join("\n"),
     );
   }
   return { journal: ran.journal, calls };
@@ -119,7 +121,8 @@ async function onePoint(stage: Stage, kind: Kind, n: number, clean: Clean) {
     if (ran.code === BUG) problems.push("exit 70: a bug of pratique");
   }
   if (problems.length > 0) {
-    problems.push(evidenceOf(update), evidenceOf(recovery), stage.lab.engine.log(ENGINE_LINES));
+    problems.push(evidenceOf(update), evidenceOf(recovery), ...stage.proxy.failures);
+    problems.push(stage.lab.engine.log(ENGINE_LINES));
   }
   return { where, end: found.end, problems };
 }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { strideOf } from "./enumerate.ts";
 import { KINDS } from "./kinds.ts";
 import { POSTGRES_JOBS } from "./postgres-jobs.ts";
-import { SCENARIOS } from "./stage.ts";
+import { SCENARIOS } from "./scenarios.ts";
 
 export interface Job {
   scenario: string;

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 import { enumerate, type Point, type Request } from "./enumerate.ts";
 import { KINDS, type Kind } from "./kinds.ts";
-import { SCENARIOS } from "./stage.ts";
+import { SCENARIOS } from "./scenarios.ts";
 
 /** Which points of which kinds: the first, and every so many after it. */
 const SLICE: Readonly<Record<string, { from: number; step: number }>> = {

@@ -6,52 +6,11 @@ import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ContainerInspect } from "../../src/ports.ts";
-import { composeUp, type Host, hostOn } from "../integration/update/host.ts";
-import { neverHealthy, web } from "../lab/behaviours.ts";
-import type { ImageSpec, Lab } from "../lab/lab-types.ts";
+import type { Host } from "../integration/update/host.ts";
+import type { Lab } from "../lab/lab-types.ts";
 import { openLab } from "../lab/open-lab.ts";
-import { type EngineProxy, openEngineProxy } from "./engine-proxy.ts";
-import { type EngineView, viewEngine } from "./engine-view.ts";
-import { markProblems } from "./invariants.ts";
-import { preparePostgres } from "./postgres-stage.ts";
-import { rememberScans } from "./remembering-trivy.ts";
-
-const REFERENCE = "127.0.0.1:5000/web:latest";
-/** More than the engine keeps: what runs, three backups, what a fault has left. */
-const CANDIDATES = 8;
-const HEALTH_INTERVAL_MS = 200;
-const CONFIGURATION = `health:
-  timeout: 15s
-  stable: 300ms
-retry:
-  maxAttempts: 100
-`;
-
-/**
- * Restarted always: an engine that was killed stops what it finds running when it starts again, and
- * takes that for a stop by hand where the policy is unless-stopped.
- */
-const PROJECT = `services:
-  web:
-    container_name: web
-    image: ${REFERENCE}
-    restart: always
-    environment: { MODE: mine }
-    ports: ["127.0.0.1:8080:80"]
-    volumes: [data:/data]
-    networks: { front: { ipv4_address: 172.30.0.9, aliases: [www] }, back: {} }
-networks:
-  front: { ipam: { config: [{ subnet: 172.30.0.0/24 }] } }
-  back: {}
-volumes:
-  data:
-`;
-
-const OPTIONS = [
-  ...["--restart", "always", "--env", "MODE=mine", "--label", "mine=x"],
-  ...["--network", "front", "--ip", "172.30.0.9", "--network-alias", "www"],
-  ...["--publish", "127.0.0.1:8080:80", "--volume", "data:/data", "--memory", "128m"],
-];
+import type { EngineProxy } from "./engine-proxy.ts";
+import type { EngineView } from "./engine-view.ts";
 
 /** What is updated how, and to what end when nothing happens. */
 export interface Scenario {
@@ -63,29 +22,6 @@ export interface Scenario {
   /** Only these kinds, and every so many of their points; null: every kind, every point. */
   strides: Readonly<Record<string, number>> | null;
 }
-
-export const SCENARIOS: readonly Scenario[] = [
-  ...[true, false].flatMap((isCompose) =>
-    [true, false].map((isCommitted) => {
-      const by = isCompose ? "compose" : "engine";
-      return {
-        name: `${by}-${isCommitted ? "commit" : "rollback"}`,
-        title: `${by}, ${isCommitted ? "committed" : "rolled back"}`,
-        isCommitted,
-        prepare: (lab: Lab) => prepareWeb(lab, { isCompose, isCommitted }),
-        strides: null,
-      };
-    }),
-  ),
-  {
-    name: "postgres-commit",
-    title: "PostgreSQL, engine calls",
-    isCommitted: true,
-    prepare: preparePostgres,
-    // One such update takes as long as ten others; its journal and its engine have jobs of their own.
-    strides: { "kill-after": 5, error: 11 },
-  },
-];
 
 export interface Stage extends AsyncDisposable {
   scenario: Scenario;
@@ -112,57 +48,6 @@ export async function openStage(scenario: Scenario): Promise<Stage> {
     await lab[Symbol.asyncDispose]();
     throw error;
   }
-}
-
-async function prepareWeb(
-  lab: Lab,
-  { isCompose, isCommitted }: { isCompose: boolean; isCommitted: boolean },
-): Promise<Omit<Stage, "scenario">> {
-  const proxy = await openEngineProxy(join(lab.dir, "proxy.sock"), lab.engine.socket);
-  const behindProxy = { ...lab, engine: { ...lab.engine, url: proxy.url } };
-  const host = hostOn(behindProxy, CONFIGURATION);
-  rememberScans(host.config, lab);
-  const view = viewEngine(lab.engine.socket);
-  await lab.image(REFERENCE, quick(web("0")));
-  const folder = isCompose ? await composeUp(lab, "stack", PROJECT) : null;
-  if (folder === null) await runPlain(lab);
-  await lab.docker(["exec", "web", "sh", "-c", "echo mine | tee /data/mark > /anonymous/mark"]);
-  let offered = 0;
-  return {
-    ...{ lab, host, proxy, view, target: "web" },
-    problems: (containers) => [...containers.values()].flatMap(markProblems),
-    async offer() {
-      const behaves = isCommitted ? web : neverHealthy;
-      // Few images, so that they need not be scanned anew; never one that the engine still has.
-      const present = new Set((await view.tags()).values());
-      for (;;) {
-        offered = (offered + 1) % CANDIDATES;
-        const spec = quick(behaves(`candidate ${offered}`));
-        const { imageId } = await lab.image(REFERENCE, spec);
-        if (!present.has(imageId)) return imageId;
-      }
-    },
-    async composeUp() {
-      if (folder !== null) await lab.compose(folder, ["up", "--detach"]);
-    },
-    async [Symbol.asyncDispose]() {
-      await proxy[Symbol.asyncDispose]();
-      await lab[Symbol.asyncDispose]();
-    },
-  };
-}
-
-async function runPlain(lab: Lab): Promise<void> {
-  await lab.docker(["network", "create", "--subnet", "172.30.0.0/24", "front"]);
-  await lab.docker(["network", "create", "back"]);
-  await lab.docker(["run", "--detach", "--name", "web", ...OPTIONS, REFERENCE]);
-  await lab.docker(["network", "connect", "--alias", "db-client", "back", "web"]);
-}
-
-/** Looked at five times a second, with a volume that nobody named. */
-function quick(spec: ImageSpec): ImageSpec {
-  const healthcheck = spec.healthcheck && { ...spec.healthcheck, intervalMs: HEALTH_INTERVAL_MS };
-  return { ...spec, volumes: ["/anonymous"], ...(healthcheck ? { healthcheck } : {}) };
 }
 
 const HOOK = `--import=${join(import.meta.dirname, "kill-at.ts")}`;

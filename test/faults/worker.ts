@@ -4,7 +4,7 @@
  */
 import { enumerate } from "./enumerate.ts";
 import { KINDS } from "./kinds.ts";
-import { SCENARIOS } from "./stage.ts";
+import { SCENARIOS } from "./scenarios.ts";
 
 const [scenarioName, kindName, from, to, step] = process.argv.slice(2);
 const scenario = SCENARIOS.find(({ name }) => name === scenarioName);
