@@ -71,9 +71,11 @@ export async function openEngineProxy(socket: string, engineSocket: string): Pro
       agent: false,
     });
 
-  const server = createServer((incoming, outgoing) => {
+  const server = createServer(async (incoming, outgoing) => {
     const fault = faultFor(incoming);
     if (!mayPass(fault, incoming, outgoing)) return;
+    const body = await wholeBody(incoming);
+    if (body === null) return;
     const onward = forward(incoming);
     onward.once("response", (answer) => {
       if (fault?.kind === "after") {
@@ -90,7 +92,7 @@ export async function openEngineProxy(socket: string, engineSocket: string): Pro
       incoming.socket.destroy();
     });
     outgoing.once("close", () => onward.destroy());
-    incoming.pipe(onward);
+    onward.end(body);
   });
 
   server.on("upgrade", (incoming: IncomingMessage, socket: Duplex, head: Buffer) => {
@@ -186,6 +188,20 @@ function mayPass(
       return false;
     default:
       return true;
+  }
+}
+
+/**
+ * A request's body; null where the caller went away. It is handed on together with the headers, as
+ * the callers send it: an engine that answers before the body came closes the connection.
+ */
+async function wholeBody(incoming: IncomingMessage): Promise<Buffer | null> {
+  const chunks: Buffer[] = [];
+  try {
+    for await (const chunk of incoming as AsyncIterable<Buffer>) chunks.push(chunk);
+    return Buffer.concat(chunks);
+  } catch {
+    return null;
   }
 }
 
