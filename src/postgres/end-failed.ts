@@ -6,6 +6,7 @@
 import { OperatorError } from "../errors.ts";
 import { attempt, type Failure, isFailure } from "../update/failure.ts";
 import type { ContainerReport, Outcome } from "../update/outcome.ts";
+import { parkedName } from "../update/plan.ts";
 import { quietly } from "../update/quietly.ts";
 import { announceRollBack, recordEnd, reportsOf } from "../update/record-operation.ts";
 import { type RollBackResult, rollBack, rollBackOutcomes } from "../update/roll-back.ts";
@@ -192,6 +193,7 @@ async function afterCommitPoint(
     if (isFailure(stopped)) context.progress({ kind: "note", text: stopped.why });
     return await goBackPostgres(update, failure, { mayRestore: false });
   }
+  await quietly(context, () => removeParked(update));
   const dump = await attempt("verify", member, () => dumpNewState(update));
   const companions = await attempt("verify", member, () => companionsBack(update));
   const kept = isFailure(dump) ? `it could not be dumped: ${dump.why}` : `its dump is ${dump}`;
@@ -203,6 +205,17 @@ async function afterCommitPoint(
   };
   const outcomes = new Map([[member.container, outcome]]);
   return recordEnd(operation, outcomes, failure, steps, context).reports;
+}
+
+/**
+ * The new server stays: a former container on the same data, one `docker start` away, would be a
+ * second server. Its image has a backup tag, its data is a mount of its own.
+ */
+async function removeParked({ operation, member, context }: PostgresUpdate): Promise<void> {
+  const { engine } = context.ports;
+  const parked = await engine.inspectContainer(parkedName(member.container, operation.id));
+  if (parked?.Id !== member.formerId || parked.State.Running) return;
+  await engine.removeContainer(parked.Id, { force: false });
 }
 
 async function dumpNewState({ member, plan, context }: PostgresUpdate): Promise<string> {

@@ -65,7 +65,7 @@ test("a dependent that is worse after the commit point brings the former image b
     const now = Number(await server.sql("atuin", "select count(*) from visits"));
     assert.ok(now > rows, "what the application wrote meanwhile is there");
     const last = (await host.messages()).at(-1);
-    assert.match(last?.message ?? "", /^failed - .*picky/);
+    assert.match(last?.message ?? "", /^failed - .*rolled back.*picky/s);
   });
 
   await t.test("an extension changed: the new server goes on, and a person is called", async () => {
@@ -78,7 +78,9 @@ test("a dependent that is worse after the commit point brings the former image b
     const version = "select extversion from pg_extension where extname = 'hstore'";
     assert.equal(await server.sql("atuin", version), "1.8");
     assert.deepEqual(await data(), before);
-    assert.deepEqual(await states(), ALL_RUNNING);
+    // Never-started anchors keep the images for whoever decides; no second server waits.
+    const now = Object.entries(await states()).filter(([name]) => !/^pratique-anchor-/.test(name));
+    assert.deepEqual(Object.fromEntries(now), ALL_RUNNING);
     const last = (await host.messages()).at(-1);
     assert.equal(last?.priority, 5);
     const text = JSON.stringify(outcome);
