@@ -79,10 +79,12 @@ function figuresOf(results: readonly JobResult[], engine: string, commit: string
   const bad = counts.reduce((sum, each) => sum + each.bad, 0);
   const dates = results.map(({ date }) => date).sort();
   const days = [...new Set([dates[0], dates.at(-1)])].join(" to ");
+  const isSample = results.some(({ step }) => step > 1);
+  const note = isSample ? "\n`1 in 5`: every fifth point only, not all of them.\n" : "";
   return `
 **${all - bad} of ${all} points converged**, on ${days}, Docker Engine ${engine}, at commit
 \`${commit}\`.
 
 ${tableOf(results)}
-`;
+${note}`;
 }
