@@ -1,3 +1,4 @@
+import { printableJson } from "../values/printable-json.ts";
 import { visible } from "./render/visible.ts";
 
 export interface OutputOptions {
@@ -62,7 +63,7 @@ export class Output {
   /** One JSON document on standard output; control characters are escaped. */
   json(value: unknown): void {
     const text = JSON.stringify(value, null, 2);
-    this.stdout.write(`${text.replace(/[\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, escaped)}\n`);
+    this.stdout.write(`${printableJson(text)}\n`);
   }
 
   /** The same result for people or for programs. */
@@ -106,8 +107,4 @@ function withoutBrokenPipes(stream: TextStream): TextStream {
     if (error.code !== "EPIPE" && error.code !== "EIO") throw error;
   });
   return stream;
-}
-
-function escaped(character: string): string {
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }

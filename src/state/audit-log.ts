@@ -2,6 +2,7 @@
 // never throws into the procedure: a full disk costs lines, counted, and nothing else.
 import { closeSync, mkdirSync, openSync, writeSync } from "node:fs";
 import { join } from "node:path";
+import { printableJson } from "../values/printable-json.ts";
 import { redact } from "./redact.ts";
 
 export interface AuditLog {
@@ -60,11 +61,14 @@ export function openAuditLog(
 }
 
 function toLine(entry: object, secrets: ReadonlySet<string>): string {
-  const line = JSON.stringify(redact(entry, secrets));
+  // People read it with `tail -f`.
+  const line = printableJson(JSON.stringify(redact(entry, secrets)));
   if (Buffer.byteLength(line) <= MAX_LINE_BYTES) return line;
   const start = line.slice(0, MAX_LINE_BYTES / 8);
   const { time, event } = entry as { time: string; event: unknown };
-  return JSON.stringify({ time, event: redact(event, secrets), truncated: true, start });
+  return printableJson(
+    JSON.stringify({ time, event: redact(event, secrets), truncated: true, start }),
+  );
 }
 
 function appendLine(folder: string, day: string, line: string): void {

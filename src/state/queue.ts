@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { HoldReason } from "../policy/decision.ts";
 import type { Phase } from "../update/phases.ts";
 import type { Digest } from "../values/digest.ts";
+import { printableJson } from "../values/printable-json.ts";
 import { digestOrNull, jsonOf, numberOf, numberOrNull, textOf, textOrNull } from "./columns.ts";
 import { writeFileAtomically } from "./files.ts";
 import { invariant } from "./invariant.ts";
@@ -165,7 +166,10 @@ function publishQueue(state: State): void {
     entries: listQueue(state).map(toPublished),
   };
   try {
-    writeFileAtomically(queueFilePath(state.folder), `${JSON.stringify(file, null, 2)}\n`);
+    writeFileAtomically(
+      queueFilePath(state.folder),
+      `${printableJson(JSON.stringify(file, null, 2))}\n`,
+    );
   } catch (error) {
     state.report(`retry-queue.json could not be published: ${String(error)}`);
   }
