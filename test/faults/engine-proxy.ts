@@ -20,17 +20,17 @@ export interface EngineCall {
  * What happens to one call: `before`: the engine never gets it and the caller's connection ends;
  * `after`: the engine has answered and the connection ends without the answer; `error`: the engine
  * never gets it and the answer is an error 500; `hang`: the engine never gets it and nothing is
- * ever answered.
+ * ever answered; `forbid`: a socket proxy answers with a page of its own, status 403.
  */
 export interface CallFault {
-  kind: "before" | "after" | "error" | "hang";
+  kind: "before" | "after" | "error" | "hang" | "forbid";
   /** Called at that moment: a kill, a note. */
   act(call: EngineCall): void;
 }
 
 export interface Watch {
   /** Which of the calls that count is spoilt; 0: none. */
-  at: number;
+  at: number | "every";
   counts(call: EngineCall): boolean;
   fault: CallFault;
 }
@@ -57,7 +57,7 @@ export async function openEngineProxy(socket: string, engineSocket: string): Pro
     calls.push(call);
     if (watched === null || !watched.watch.counts(call)) return null;
     watched.seen += 1;
-    if (watched.seen !== watched.watch.at) return null;
+    if (![watched.seen, "every"].includes(watched.watch.at)) return null;
     const { kind, act } = watched.watch.fault;
     return { kind, act: () => act(call) };
   };
@@ -158,6 +158,20 @@ interface Spoilt {
   act(): void;
 }
 
+/** The engine's own kind of error, and that of the proxies which are HAProxy inside. */
+const ANSWERS = {
+  error: {
+    status: 500,
+    type: "application/json",
+    body: JSON.stringify({ message: "a fault that the test injected" }),
+  },
+  forbid: {
+    status: 403,
+    type: "text/html",
+    body: "<html><body><h1>403 Forbidden</h1>\nRequest forbidden by administrative rules.\n</body></html>\n",
+  },
+};
+
 /** Does what the fault wants before the engine hears of the call; whether it may hear of it. */
 function mayPass(
   fault: Spoilt | null,
@@ -169,15 +183,16 @@ function mayPass(
       fault.act();
       incoming.socket.destroy();
       return false;
-    case "error": {
+    case "error":
+    case "forbid": {
       fault.act();
       incoming.resume();
-      const body = JSON.stringify({ message: "a fault that the test injected" });
-      const headers = { "Content-Type": "application/json", "Content-Length": body.length };
-      if (outgoing !== null) outgoing.writeHead(500, headers).end(body);
+      const { status, type, body } = ANSWERS[fault.kind];
+      const headers = { "Content-Type": type, "Content-Length": body.length };
+      if (outgoing !== null) outgoing.writeHead(status, headers).end(body);
       else {
         const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-        const head = `HTTP/1.1 500 Internal Server Error\r\n${lines.join("")}Connection: close\r\n`;
+        const head = `HTTP/1.1 ${status} No\r\n${lines.join("")}Connection: close\r\n`;
         incoming.socket.end(`${head}\r\n${body}`);
       }
       return false;
