@@ -9,6 +9,8 @@ export type FaultAction =
   | { kind: "answer"; status: number; headers?: Record<string, string>; body?: string }
   /** Breaks the connection after so many bytes of the body. */
   | { kind: "cut"; afterBytes: number }
+  /** Ends the body after so many bytes as if that were all of it. */
+  | { kind: "truncate"; afterBytes: number }
   /** Names another digest in Docker-Content-Digest. */
   | { kind: "digest"; digest: string }
   /** Answers with the manifest of this reference of the same repository instead. */
@@ -25,6 +27,8 @@ export interface Fault {
   method?: string;
   /** Tested against the path with query; default: any. */
   path?: RegExp;
+  /** Tested against User-Agent, which tells the engine from the scanner; default: any. */
+  agent?: RegExp;
   /** How many matching requests it spoils; default: all. */
   times?: number;
   action: FaultAction;
@@ -72,7 +76,8 @@ export async function openRegistryProxy(
       ({ fault, left }) =>
         left > 0 &&
         (fault.method === undefined || fault.method === method) &&
-        (fault.path === undefined || fault.path.test(path)),
+        (fault.path === undefined || fault.path.test(path)) &&
+        (fault.agent === undefined || fault.agent.test(incoming.headers["user-agent"] ?? "")),
     );
     if (found !== undefined) found.left -= 1;
     const refusal = found ? undefined : refuse(options.credentials, incoming);
@@ -138,19 +143,22 @@ async function serve(
   const answer = await ask(incoming, targetOf(action, incoming.url ?? ""));
   const headers = { ...answer.headers };
   if (action?.kind === "digest") headers["docker-content-digest"] = action.digest;
+  if (action?.kind === "truncate") headers["content-length"] = String(action.afterBytes);
   outgoing.writeHead(answer.statusCode ?? 502, headers);
   let sentBytes = 0;
   for await (const chunk of answer as AsyncIterable<Buffer>) {
     if (outgoing.destroyed) return;
-    if (action?.kind === "cut" && sentBytes + chunk.length > action.afterBytes) {
+    const isShort = action?.kind === "cut" || action?.kind === "truncate";
+    if (isShort && sentBytes + chunk.length > action.afterBytes) {
       const rest = chunk.subarray(0, action.afterBytes - sentBytes);
       await new Promise<void>((resolve) => outgoing.write(rest, () => resolve()));
-      outgoing.destroy();
+      if (action.kind === "cut") outgoing.destroy();
+      else outgoing.end();
       return;
     }
     if (action?.kind === "slow") await sleep((chunk.length / action.bytesPerSecond) * 1000);
     sentBytes += chunk.length;
-    if (!outgoing.write(chunk)) await Promise.race([onceDrained(outgoing), onceClosed(outgoing)]);
+    if (!outgoing.write(chunk)) await untilWritable(outgoing);
   }
   outgoing.end();
 }
@@ -172,10 +180,13 @@ function ask(incoming: IncomingMessage, path: string): Promise<IncomingMessage> 
   });
 }
 
-function onceDrained(outgoing: ServerResponse): Promise<void> {
-  return new Promise((resolve) => outgoing.once("drain", () => resolve()));
-}
-
-function onceClosed(outgoing: ServerResponse): Promise<void> {
-  return new Promise((resolve) => outgoing.once("close", () => resolve()));
+/** Until it takes more, or is closed and takes nothing. */
+function untilWritable(outgoing: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      outgoing.off("drain", done).off("close", done);
+      resolve();
+    };
+    outgoing.on("drain", done).on("close", done);
+  });
 }
