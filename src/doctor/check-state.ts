@@ -56,6 +56,7 @@ export function checkLeftovers(
       ),
     ),
     ...strayContainers(containers, known),
+    ...halfMadeByCompose(containers),
     ...strayTags(state, images, known.size > 0),
   ];
   return checks.length === 0 ? [ok("leftovers", "none")] : checks;
@@ -74,6 +75,22 @@ function strayContainers(
     const found = `the container ${name} (${state}) belongs to an operation that the journal does not know`;
     const fix = `look at it with \`docker inspect ${name}\`; if its service runs, remove it`;
     return [warn("leftovers", found, fix)];
+  });
+}
+
+/**
+ * What `docker compose up` leaves when it fails half-way, as it does when somebody else (we, a
+ * person) replaces the same container meanwhile: its next `up` takes both for the service's and
+ * ends with the running one removed.
+ */
+function halfMadeByCompose(containers: readonly ContainerSummary[]): DoctorCheck[] {
+  const isHalfMade = ({ name, state, labels }: ContainerSummary) =>
+    state === "created" &&
+    /^[0-9a-f]{12}_/.test(name) &&
+    labels["com.docker.compose.service"] !== undefined;
+  return containers.filter(isHalfMade).map(({ name }) => {
+    const found = `${name} is what a docker compose up that failed has left; the next one may fail over it`;
+    return warn("leftovers", found, `if its service runs, remove it: \`docker rm ${name}\``);
   });
 }
 
