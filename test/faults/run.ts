@@ -1,5 +1,6 @@
 /**
- * `npm run faults`: the whole enumeration, several labs at a time, and its table. Ends with 1 when
+ * `npm run faults`: the whole enumeration, several labs at a time, and its table; then, unless only
+ * a part is asked for, what surrounds an update (races, full disks, clock, engine). Ends with 1 when
  * a point did not converge.
  *
  *   npm run faults -- --scenario engine-commit --kind error --from 12 --to 12
@@ -27,6 +28,13 @@ const CHECKOUT = resolve(import.meta.dirname, "..", "..");
 const ENGINE = "26.1";
 const LABS = 3;
 const MOST_ERROR_CHARACTERS = 3000;
+/** These have slices of their own in `npm test`, and say there what they injure. */
+const SURROUNDINGS = [
+  "test/faults/races.test.ts",
+  "test/faults/full-disk.test.ts",
+  "test/integration/update/environment-faults.test.ts",
+  "test/integration/update/registry-faults.test.ts",
+];
 
 const { values } = parseArgs({
   options: {
@@ -81,7 +89,20 @@ async function main(): Promise<number> {
   const minutes = Math.round((performance.now() - startedMs) / 60_000);
   console.log(`${all - bad} of ${all} points converged, in ${minutes} min.`);
   if (values.write) writePage(ordered, ENGINE, commitNow());
-  return bad === 0 && all > 0 ? 0 : 1;
+  const isPart = values.scenario !== undefined || values.kind !== undefined;
+  const isSurvived = isPart || (await injureSurroundings());
+  return bad === 0 && all > 0 && isSurvived ? 0 : 1;
+}
+
+async function injureSurroundings(): Promise<boolean> {
+  const child = spawn(process.execPath, [join(CHECKOUT, "test", "run.ts"), ...SURROUNDINGS], {
+    env: { ...process.env, PRATIQUE_FAULTS: "full" },
+    stdio: "inherit",
+  });
+  running.add(child);
+  const code = await new Promise<number | null>((done) => child.once("close", done));
+  running.delete(child);
+  return code === 0;
 }
 
 /** One kind in one scenario, in namespaces of its own. */
