@@ -125,8 +125,11 @@ async function assertOneHealthy(lab: Lab, overlaps: OverlapWatch, told: string):
   const others = present.filter((line) => !HALF_MADE.test(line));
   assert.deepEqual(others, ["web running"], told);
   const fields = "{{.State.Health.Status}} {{.HostConfig.RestartPolicy.Name}}";
-  const state = (await lab.docker(["inspect", "--format", fields, "web"])).stdout;
-  assert.equal(state, "healthy unless-stopped", told);
+  // A person may have made it anew just now.
+  await pollUntil(`one healthy container, ${told}`, 30_000, async () => {
+    const state = (await lab.docker(["inspect", "--format", fields, "web"])).stdout;
+    return state === "healthy unless-stopped" || undefined;
+  });
   const { stdout } = await lab.docker(["volume", "ls", "--quiet"]);
   assert.equal(stdout, "stack_data", told);
 }
