@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { web } from "../test/lab/behaviours.ts";
 import { openLab } from "../test/lab/open-lab.ts";
+import { median, milliseconds, printRow } from "./bench-row.ts";
 
 const ROUNDS = 21;
 const CONTAINERS = 5;
@@ -39,10 +40,7 @@ for (let round = 0; round <= ROUNDS; round += 1) {
 }
 const floorMs = median(samples.get("node -e 0") ?? []);
 for (const [name, times] of samples) {
-  const ms = median(times);
-  console.log(`${name.padEnd(16)} ${ms.toFixed(0).padStart(5)} ms  ${(ms / floorMs).toFixed(2)} ×`);
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((left, right) => left - right)[Math.floor(values.length / 2)] ?? 0;
+  const value = milliseconds(floorMs);
+  const ratio = median(times) / floorMs;
+  printRow(`start: ${name}`, milliseconds(median(times)), { what: "node -e 0", value, ratio });
 }
