@@ -40,6 +40,8 @@ export async function acquireLock(
   options: {
     command: string;
     waitMs: number;
+    /** How long this holder is worth waiting for; null: it has not said yet who it is. */
+    patience?: (holder: LockHolder | null) => number;
     clock: Pick<Clock, "now" | "monotonicMs" | "sleep">;
     signal?: AbortSignal;
     /** Told once, with the holder's description, when there is something to wait for. */
@@ -49,7 +51,7 @@ export async function acquireLock(
   },
 ): Promise<Lock> {
   const { clock, signal, name = "lock" } = options;
-  const deadlineMs = clock.monotonicMs() + options.waitMs;
+  const startMs = clock.monotonicMs();
   for (let tries = 0; ; tries += 1) {
     signal?.throwIfAborted();
     const database = tryLock(folder, name);
@@ -57,9 +59,12 @@ export async function acquireLock(
       const holder = { pid: process.pid, command: options.command, sinceMs: clock.now() };
       return hold(holderPath(folder, name), database, holder);
     }
-    const leftMs = deadlineMs - clock.monotonicMs();
-    if (leftMs <= 0) throw LOCKED(describe(readHolder(folder, name)));
-    if (tries === 0) options.onWait?.(describe(readHolder(folder, name)));
+    // Asked each time: two that start together learn only now who came first.
+    const holder = readHolder(folder, name);
+    const waitMs = Math.max(options.waitMs, options.patience?.(holder) ?? 0);
+    const leftMs = startMs + waitMs - clock.monotonicMs();
+    if (leftMs <= 0) throw LOCKED(describe(holder));
+    if (tries === 0) options.onWait?.(describe(holder));
     await clock.sleep(Math.min(POLL_MS, leftMs), signal);
   }
 }

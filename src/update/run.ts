@@ -1,7 +1,7 @@
 import { AssertionError } from "node:assert";
 import { outcomeExit } from "../policy/outcome-exit.ts";
 import { unfinishedOperations } from "../state/journal.ts";
-import { acquireLock, lockHolder } from "../state/lock.ts";
+import { acquireLock, type LockHolder } from "../state/lock.ts";
 import { removeOldState } from "../state/retention.ts";
 import { beginRun, closeInterruptedRuns, endRun, listRuns } from "../state/runs.ts";
 import type { RunContext } from "./context.ts";
@@ -26,6 +26,7 @@ const ESSENTIAL = { isEssential: true };
 
 /** `weekly` covers what these do, so it waits for them instead of giving up. */
 const WORTH_WAITING_MS = 60 * 60_000;
+const UNNAMED_MS = 5_000;
 
 /**
  * The frame of every run: the host lock, recovery of what a crash left (every run does this
@@ -39,7 +40,8 @@ export async function asRun(
   const { config, state, ports, stop } = context;
   const lock = await acquireLock(config.state, {
     command: request.kind,
-    waitMs: Math.max(request.waitLockMs, patience(request.kind, config.state)),
+    waitMs: request.waitLockMs,
+    patience: (holder) => patience(request.kind, holder),
     clock: ports.clock,
     signal: stop,
   });
@@ -95,11 +97,11 @@ function stopText({ reason }: AbortSignal): string {
   return reason instanceof Error ? reason.message : String(reason);
 }
 
-function patience(kind: RunKind, folder: string): number {
+/** A weekly run covers the others and waits for them; one that just began has no name yet. */
+function patience(kind: RunKind, holder: LockHolder | null): number {
   if (kind !== "weekly") return 0;
-  const holder = lockHolder(folder);
-  const isShort = holder !== null && holder !== "unknown" && /^(retry|check)$/.test(holder.command);
-  return isShort ? WORTH_WAITING_MS : 0;
+  if (holder === null) return UNNAMED_MS;
+  return /^(retry|check|recover)$/.test(holder.command) ? WORTH_WAITING_MS : 0;
 }
 
 function end(report: RunReport, context: RunContext): void {

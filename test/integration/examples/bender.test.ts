@@ -22,7 +22,10 @@ test("bender goes through its week", async (t) => {
   const pool = bender.moved("/mnt/BIG");
   await runProgram("mount", ["--bind", pool, pool]);
   await runProgram("mount", ["-o", "remount,bind,noexec", pool]);
-  t.after(async () => await runProgram("umount", ["--lazy", pool]));
+  // Before the lab removes its folder.
+  await using _mount = {
+    [Symbol.asyncDispose]: async () => void (await runProgram("umount", ["--lazy", pool])),
+  };
 
   await t.test("it starts as its README says", async () => {
     await bender.shell(start);
