@@ -270,3 +270,8 @@ test("the labels of an image never loosen what holds without them", () => {
     { numRuns: 2000 },
   );
 });
+
+test("what pratique must leave alone comes with the command to type", () => {
+  const decision = decideWatch(facts({ isOwn: true, byHand: "docker pull x" }), policy());
+  assert.match(decision.kind === "skipped" ? decision.why : "", /by hand: docker pull x$/);
+});

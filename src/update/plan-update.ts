@@ -1,8 +1,13 @@
-import { namespaceParents, parentsFirst, sharedWith } from "../policy/namespaces.ts";
+import {
+  type NamespaceUser,
+  namespaceParents,
+  parentsFirst,
+  sharedWith,
+} from "../policy/namespaces.ts";
 import type { RunContext } from "./context.ts";
 import type { ComposeAgreement } from "./drift.ts";
 import type { GateResult } from "./gate.ts";
-import { type Follower, isUp, type Member } from "./group.ts";
+import { type Follower, type Group, isUp, type Member } from "./group.ts";
 import type { MemberPlan, UpdateFacts, UpdatePlan } from "./plan.ts";
 import type { Prepared } from "./prepared.ts";
 import type { PulledImage } from "./pull.ts";
@@ -28,26 +33,21 @@ export async function planUpdate(
   const baseline = await takeBaseline(group, options, context);
   if (baseline.kind === "hold") return baseline;
   const { reference } = group;
-  const all = parentsFirst([...group.members, ...group.followers].map(toUser)).map(
-    ({ replaced }) => replaced,
-  );
-  const kept: (Member | Follower)[] = [];
-  for (const each of all) {
-    const refusals = await refusalsOf(each, pulled, agreement, context);
-    const why = `${each.container} cannot be recreated safely: ${refusals.join("; ")}`;
+  const kept: Replacement[] = [];
+  for (const each of replacements(group, agreement)) {
+    const refusals = await refusalsOf(each, pulled, context);
+    const why = `${each.name} cannot be recreated safely: ${refusals.join("; ")}`;
     if (refusals.length === 0) kept.push(each);
     // What is stopped and of no further use (a one-off of compose) is nobody's loss.
-    else if (isMember(each) || isUp(each)) return { kind: "hold", reason: "unsupported", why };
+    else if (isMember(each.replaced) || isUp(each.replaced)) {
+      return { kind: "hold", reason: "unsupported", why };
+    }
   }
-  await warnOfLoss(
-    kept.map(({ container, inspect }) => ({ container, id: inspect.Id })),
-    context,
-  );
-  const users = kept.map(toUser);
+  await warnOfLoss(kept, context);
   const [first, ...others] = kept.map((each) => ({
     ...planMember(each, agreement),
-    attachedTo: namespaceParents(toUser(each), users),
-    baseline: baseline.reports.get(each.container) ?? null,
+    attachedTo: namespaceParents(each, kept),
+    baseline: baseline.reports.get(each.name) ?? null,
   }));
   if (first === undefined) throw new Error("a group has members");
   return {
@@ -62,11 +62,43 @@ export async function planUpdate(
   };
 }
 
+/** A member or follower, and by whom it is made again. */
+interface Replacement extends NamespaceUser {
+  replaced: Member | Follower;
+  strategy: "compose" | "engine";
+}
+
+/**
+ * All that the operation replaces, parents first. What lives with a parent that goes by the engine
+ * goes by the engine too: for compose, that parent's parked container would be one too many.
+ */
+function replacements(group: Group, { byEngine }: ComposeAgreement): Replacement[] {
+  const users = [...group.members, ...group.followers].map((replaced) => ({
+    replaced,
+    name: replaced.container,
+    id: replaced.inspect.Id,
+    sharesWith: sharedWith(replaced.inspect.HostConfig),
+  }));
+  const sorted: Replacement[] = [];
+  for (const user of parentsFirst(users)) {
+    const { replaced } = user;
+    const parents = namespaceParents(user, sorted);
+    const isParked = sorted.some(
+      (parent) =>
+        parents.includes(parent.name) &&
+        parent.strategy === "engine" &&
+        parent.replaced.project?.project === replaced.project?.project,
+    );
+    const isByEngine = byEngine.has(user.name) || isParked;
+    sorted.push({ ...user, strategy: isByEngine ? "engine" : replaced.strategy });
+  }
+  return sorted;
+}
+
 /** Why it could not be made again as it is; compose makes its containers from files. */
 async function refusalsOf(
-  each: Member | Follower,
+  { replaced: each, strategy }: Replacement,
   pulled: PulledImage,
-  agreement: ComposeAgreement,
   { ports }: RunContext,
 ): Promise<readonly string[]> {
   const imageId = isMember(each) ? pulled.image.Id : each.inspect.Image;
@@ -76,30 +108,24 @@ async function refusalsOf(
     return [`${reference} names another image than it was made from`];
   }
   const spec = await planRecreation(each.inspect, target, ports.engine);
-  return strategyOf(each, agreement) === "compose" ? spec.dropped : spec.refusals;
+  return strategy === "compose" ? spec.dropped : spec.refusals;
 }
 
 function isMember(each: Member | Follower): each is Member {
   return "mode" in each;
 }
 
-function strategyOf(each: Member | Follower, { byEngine }: ComposeAgreement) {
-  return byEngine.has(each.container) ? "engine" : each.strategy;
-}
-
-function toUser<Each extends Member | Follower>(replaced: Each) {
-  const { container: name, inspect } = replaced;
-  return { replaced, name, id: inspect.Id, sharesWith: sharedWith(inspect.HostConfig) };
-}
-
 /** What the journal keeps of a member before anything is changed. */
-function planMember(member: Member | Follower, agreement: ComposeAgreement): MemberPlan {
+function planMember(
+  { replaced: member, strategy }: Replacement,
+  agreement: ComposeAgreement,
+): MemberPlan {
   return {
     role: isMember(member) ? "candidate" : "follows",
     container: member.container,
     service: member.service,
     reference: member.inspect.Config.Image,
-    strategy: strategyOf(member, agreement),
+    strategy,
     attachedTo: [],
     wasUp: isMember(member) || isUp(member),
     formerId: member.inspect.Id,

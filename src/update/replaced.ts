@@ -1,4 +1,4 @@
-import { isId, isNamed, sharedWith } from "../policy/namespaces.ts";
+import { isId, isNamed, namespaceOwner, sharedWith } from "../policy/namespaces.ts";
 import type { ContainerInspect, Engine } from "../ports.ts";
 import type { Operation } from "./operation.ts";
 import { imageFor, type MemberPlan, parkedName } from "./plan.ts";
@@ -38,9 +38,11 @@ export async function isCutOff(
       isThere(target) || target === parked || isNamed({ id: parent.formerId, name: "" }, target);
     if (!targets.filter(isTheirs).every(isThere)) return true;
   }
-  // An id that a roll back by compose gave to a parent in between.
-  for (const target of targets.filter(isId)) {
-    if ((await engine.inspectContainer(target)) === null) return true;
+  // An id that a parent had in between: of a candidate that is gone again. Volumes stay mounted.
+  const { NetworkMode, PidMode, IpcMode } = container.HostConfig;
+  const owners = [NetworkMode, PidMode, IpcMode].flatMap((mode) => namespaceOwner(mode) ?? []);
+  for (const owner of owners) {
+    if ((await engine.inspectContainer(owner)) === null) return true;
   }
   return false;
 }

@@ -17,15 +17,15 @@ export async function writtenText(id: string, { ports }: RunContext): Promise<st
 
 /** Says so before it is too late to stop a run by hand. */
 export async function warnOfLoss(
-  containers: readonly { container: string; id: string }[],
+  containers: readonly { name: string; id: string }[],
   context: RunContext,
 ): Promise<void> {
-  for (const { container, id } of containers) {
+  for (const { name, id } of containers) {
     await quietly(context, async () => {
       const text = await writtenText(id, context);
       if (text === null) return;
-      context.progress({ kind: "note", text: `${container} has ${text}` });
-      context.audit.write({ event: "note", outcome: `${container} has ${text}` });
+      context.progress({ kind: "note", text: `${name} has ${text}` });
+      context.audit.write({ event: "note", outcome: `${name} has ${text}` });
     });
   }
 }

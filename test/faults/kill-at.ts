@@ -1,8 +1,9 @@
 /**
  * Preloaded into pratique by the fault tests (`NODE_OPTIONS=--import`): ends the process without
- * warning right after the journal commit with the number in PRATIQUE_TEST_KILL_AT, and notes what
- * that commit was in the file PRATIQUE_TEST_STEPS. Or stops there until the file PRATIQUE_TEST_GO
- * exists, so that something else can fail exactly between two steps.
+ * warning right after the journal commit with the number in PRATIQUE_TEST_KILL_AT, or with the
+ * entry in PRATIQUE_TEST_KILL_ENTRY (`deploy web`), and notes what each commit was in the file
+ * PRATIQUE_TEST_STEPS. Or stops there until the file PRATIQUE_TEST_GO exists, so that something else
+ * can fail exactly between two steps.
  */
 import { appendFileSync, existsSync } from "node:fs";
 
@@ -13,6 +14,7 @@ interface JournalEvent {
 }
 
 const killAt = Number(process.env.PRATIQUE_TEST_KILL_AT ?? 0);
+const killEntry = process.env.PRATIQUE_TEST_KILL_ENTRY;
 /** Later than the commit, in the middle of what the step does. */
 const delayMs = Number(process.env.PRATIQUE_TEST_KILL_DELAY_MS ?? 0);
 const stepsFile = process.env.PRATIQUE_TEST_STEPS;
@@ -32,7 +34,7 @@ function waitFor(file: string): void {
 Reflect.set(globalThis, Symbol.for("pratique.onStep"), ({ entry, container }: JournalEvent) => {
   count += 1;
   if (stepsFile !== undefined) appendFileSync(stepsFile, `${count} ${entry} ${container ?? ""}\n`);
-  if (count !== killAt) return;
+  if (count !== killAt && `${entry} ${container}` !== killEntry) return;
   if (goFile !== undefined) {
     waitFor(goFile);
     return;

@@ -61,4 +61,22 @@ test("what failed is not tried for ever (I11)", async (t) => {
     assert.equal(publishedQueue(host).get("ill"), undefined);
     assert.deepEqual(await backupsOf(lab, "ill"), [former, ...goodBackups]);
   });
+
+  await t.test(
+    "after a critical failure the remaining critical ones wait, others do not",
+    async () => {
+      host.configure("critical: [ill, safe]\n");
+      for (const name of ["plain", "safe"]) {
+        const image = await lab.image(`${name}:latest`, web("one"));
+        await runContainer(lab, name, image.reference);
+        await lab.image(`${name}:latest`, web("two"));
+      }
+      await lab.image("ill:latest", neverHealthy("five"));
+      const report = await host.run("weekly");
+      assert.deepEqual(outcomesOf(report), { ill: "rolled-back", plain: "updated", safe: "held" });
+      assert.match(holdOf(report, "safe"), /^critical-failed: Another critical update/);
+      const order = report.containers.map(({ container }) => container);
+      assert.deepEqual(order, ["plain", "ill", "safe"], "ordinary ones first");
+    },
+  );
 });

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { neverHealthy, web } from "../../lab/behaviours.ts";
-import type { ImageSpec, Lab } from "../../lab/lab-types.ts";
+import type { EngineVersion, ImageSpec, Lab } from "../../lab/lab-types.ts";
 import { openLab } from "../../lab/open-lab.ts";
-import { hostOn, messagesAbout, outcomesOf, runContainer } from "./host.ts";
+import { composeGnarly, createNetworks, inspect, normalised, runGnarly } from "./gnarly.ts";
+import { hostOn, messagesAbout, outcomesOf } from "./host.ts";
 
 const first: ImageSpec = {
   ...web("one"),
@@ -19,120 +20,138 @@ const second: ImageSpec = {
   env: { PATH: "/bin:/usr/bin", MODE: "second", KEPT: "image", ADDED: "yes" },
   labels: { version: "2", maintainer: "image", added: "yes" },
 };
-const OPTIONS = [
-  ...["--hostname", "somewhere", "--restart", "on-failure:4", "--memory", "128m"],
-  ...["--network", "front", "--ip", "172.30.0.9", "--network-alias", "www"],
-  ...["--volume", "data:/data", "--volume", "/tmp:/host:ro", "--tmpfs", "/scratch:size=1m"],
-  ...["--publish", "127.0.0.1:8080:80", "--expose", "81"],
-  ...["--env", "TOKEN=a=b c", "--env", "MODE=mine", "--label", "mine=x", "--label", "version=mine"],
-  ...["--health-interval", "700ms", "--cap-add", "NET_ADMIN", "--log-opt", "max-size=1m"],
-];
+const ill: ImageSpec = { ...second, healthcheck: neverHealthy("").healthcheck ?? { test: [] } };
+const kid: ImageSpec = { ...web("kid"), cmd: ["sleep", "3600"], stopSignal: "SIGKILL" };
 
-test("a container without compose is the same after an update and after a roll back (I9)", async (t) => {
-  await using lab = await openLab();
-  const host = hostOn(lab);
-  await lab.docker(["network", "create", "--subnet", "172.30.0.0/24", "front"]);
-  await lab.docker(["network", "create", "back"]);
-  const { reference } = await lab.image("web:latest", first);
-  await runContainer(lab, "web", reference, OPTIONS);
-  await lab.docker(["network", "connect", "--alias", "db-client", "back", "web"]);
-  await lab.docker(["exec", "web", "sh", "-c", "echo mine | tee /data/mark > /anonymous/mark"]);
-  const former = await inspect(lab);
+/** By parent: those in its namespaces. */
+const FAMILIES = { web: ["web-net", "web-pid", "web-link"], stack: ["stack-net", "stack-ipc"] };
+const PARENTS = Object.keys(FAMILIES) as (keyof typeof FAMILIES)[];
+const ENGINES: readonly EngineVersion[] = ["26.1", "20.10"];
 
-  await t.test("after a roll back it is the former container, in every setting", async () => {
-    await lab.image("web:latest", {
-      ...second,
-      healthcheck: neverHealthy("x").healthcheck ?? { test: [] },
+for (const engine of ENGINES) {
+  test(`with engine ${engine} a container and its children are the same after an update and after a roll back (I9, I10)`, async (t) => {
+    await using lab = await openLab({ engine });
+    const host = hostOn(lab, "health:\n  timeout: 30s\n  stable: 1s\n");
+    await lab.image("kid:latest", { ...kid, healthcheck: { test: ["NONE"] } });
+    for (const name of PARENTS) await lab.image(`${name}:latest`, first);
+    await createNetworks(lab);
+    await runGnarly(lab);
+    const folder = await composeGnarly(lab);
+    for (const name of [...PARENTS, "web-net", "stack-net"]) await mark(lab, name);
+    const former = await look(lab);
+    const volumes = await volumesOf(lab);
+
+    await t.test("after a roll back it is what it was, in every setting", async () => {
+      for (const name of PARENTS) await lab.image(`${name}:latest`, ill);
+      const report = await host.run("update", ...PARENTS);
+      const expected = { stack: "rolled-back", web: "rolled-back" };
+      assert.deepEqual(outcomesOf(report), expected, JSON.stringify(report.containers));
+      assert.deepEqual(await look(lab), former);
+      await assertInService(lab, folder, "one");
+      assert.deepEqual(await volumesOf(lab), volumes);
     });
-    assert.deepEqual(outcomesOf(await host.run("update", "web")), { web: "rolled-back" });
-    const after = await inspect(lab);
-    assert.equal(after.Id, former.Id);
-    assert.deepEqual(normalised(after), normalised(former));
-    await assertInService(lab, "one");
-  });
 
-  await t.test("after an update only what the new image brings differs", async () => {
-    const candidate = await lab.image("web:latest", second);
-    assert.deepEqual(outcomesOf(await host.run("update", "web")), { web: "updated" });
-    const after = await inspect(lab);
-    assert.equal(after.Image, candidate.imageId);
-    const expected = normalised(former);
-    assert.deepEqual(normalised(after), {
-      ...expected,
-      Config: {
-        ...expected.Config,
-        Cmd: ["/start2"],
-        Env: ["ADDED=yes", "KEPT=image", "MODE=mine", "PATH=/bin:/usr/bin", "TOKEN=a=b c"],
-        Labels: { added: "yes", maintainer: "image", mine: "x", version: "mine" },
-      },
+    await t.test("after an update only what the new image brings differs", async () => {
+      for (const name of PARENTS) await lab.image(`${name}:latest`, second);
+      const report = await host.run("update", ...PARENTS);
+      const expected = { stack: "updated", web: "updated" };
+      assert.deepEqual(outcomesOf(report), expected, JSON.stringify(report.containers));
+      const after = await look(lab);
+      for (const [name, was] of Object.entries(former)) {
+        const isParent = name in FAMILIES;
+        assert.deepEqual(after[name], isParent ? withSecond(was) : was, name);
+      }
+      await assertInService(lab, folder, "two");
+      assert.deepEqual(await volumesOf(lab), volumes, "no volume was made or lost");
+      const names = (await lab.docker(["ps", "--all", "--format", "{{.Names}}"])).stdout.split(
+        "\n",
+      );
+      assert.deepEqual(names.toSorted(), Object.keys(former).toSorted());
     });
-    await assertInService(lab, "two");
-    const { stdout } = await lab.docker(["ps", "--all", "--format", "{{.Names}}"]);
-    assert.equal(stdout, "web", "the former container is gone");
-    const volumes = await lab.docker(["volume", "ls", "--quiet"]);
-    assert.equal(volumes.stdout.split("\n").length, 2, "no volume was made or lost");
+
+    await t.test("and no value of its environment was told to anybody (I12)", async () => {
+      const told = JSON.stringify([
+        ...(await messagesAbout(host, "web")),
+        ...(await messagesAbout(host, "stack")),
+      ]);
+      assert.doesNotMatch(told, /a=b c/);
+    });
   });
-
-  await t.test("and no value of its environment was told to anybody (I12)", async () => {
-    const told = JSON.stringify(await messagesAbout(host, "web"));
-    assert.doesNotMatch(told, /a=b c/);
-  });
-});
-
-/** The page by its published port, the data in both volumes, the aliases on both networks. */
-async function assertInService(lab: Lab, page: string): Promise<void> {
-  const answer = await fetch("http://127.0.0.1:8080/", { signal: AbortSignal.timeout(5000) });
-  assert.equal(await answer.text(), page);
-  const marks = await lab.docker(["exec", "web", "cat", "/data/mark", "/anonymous/mark"]);
-  assert.equal(marks.stdout, "mine\nmine");
-  const probe = ["wget", "-q", "-O", "-"];
-  const asked = await lab.docker(["exec", "web", ...probe, "http://www/", "http://db-client/"]);
-  assert.equal(asked.stdout, page + page);
 }
 
-interface Inspect {
-  Id: string;
-  Image: string;
-  Name: string;
-  HostConfig: Record<string, unknown> & { Mounts?: { Source?: string }[] };
-  Config: Record<string, unknown> & { Env: string[]; Labels: Record<string, string> };
-  Mounts: { Destination: string; Mode: string }[];
-  NetworkSettings: {
-    Ports: unknown;
-    Networks: Record<
-      string,
-      { Aliases: string[] | null; IPAMConfig: unknown; DriverOpts: unknown }
-    >;
-  };
+type Look = Record<string, ReturnType<typeof normalised>>;
+
+/** All containers, children with their parent by name. */
+async function look(lab: Lab): Promise<Look> {
+  const found: Look = {};
+  for (const parent of PARENTS) {
+    const inspected = await inspect(lab, parent);
+    found[parent] = normalised(inspected);
+    for (const child of FAMILIES[parent]) {
+      found[child] = normalised(await inspect(lab, child), inspected.Id);
+      const shared = JSON.stringify(found[child]);
+      assert.match(shared, /container:PARENT|\/web:\/web-link/, `${child} lives with ${parent}`);
+    }
+  }
+  return found;
 }
 
-async function inspect(lab: Lab): Promise<Inspect> {
-  const { stdout } = await lab.docker(["inspect", "web"]);
-  return (JSON.parse(stdout) as [Inspect])[0];
-}
-
-/** Everything that somebody set; without ids, times and what differs from start to start. */
-function normalised({ Id, Name, HostConfig, Config, Mounts, NetworkSettings }: Inspect) {
-  const short = Id.slice(0, 12);
-  const networks = Object.entries(NetworkSettings.Networks).map(
-    ([name, { Aliases, IPAMConfig, DriverOpts }]) => {
-      const aliases = (Aliases ?? []).filter((alias) => alias !== short).sort();
-      // Nothing set is null after `network connect` and an empty object after create.
-      const addresses = Object.keys(IPAMConfig ?? {}).length === 0 ? null : IPAMConfig;
-      return [name, { aliases, addresses, DriverOpts }] as const;
-    },
-  );
-  // An anonymous volume keeps its name only where that name is given (facts/docker-recreate 6).
-  const given = (HostConfig.Mounts ?? []).filter(
-    ({ Source }) => !/^[0-9a-f]{64}$/.test(Source ?? ""),
-  );
-  const mounts = Mounts.map(({ Mode: _, ...mount }) => mount);
+/** What the second image brings, where nobody had set anything else. */
+function withSecond(was: Look[string]): Look[string] {
   return {
-    Name,
-    HostConfig: { ...HostConfig, Mounts: given },
-    Config: { ...Config, Env: Config.Env.toSorted() },
-    Mounts: mounts.toSorted((one, other) => (one.Destination < other.Destination ? -1 : 1)),
-    Ports: NetworkSettings.Ports,
-    networks: Object.fromEntries(networks),
+    ...was,
+    Config: {
+      ...was.Config,
+      Cmd: ["/start2"],
+      Env: ["ADDED=yes", "KEPT=image", "MODE=mine", "PATH=/bin:/usr/bin", "TOKEN=a=b c"],
+      Labels: { ...was.Config.Labels, added: "yes" },
+    },
   };
+}
+
+const MARKED: Record<string, string[]> = {
+  web: ["/data", "/anonymous", "/unnamed", "/more"],
+  stack: ["/data", "/anonymous", "/unnamed"],
+  "web-net": ["/unnamed"],
+  "stack-net": ["/unnamed"],
+};
+
+async function mark(lab: Lab, name: string): Promise<void> {
+  const write = (MARKED[name] ?? []).map((path) => `echo ${name} > ${path}/${name}`).join("; ");
+  await lab.docker(["exec", name, "sh", "-c", write]);
+}
+
+async function volumesOf(lab: Lab): Promise<string[]> {
+  return (await lab.docker(["volume", "ls", "--quiet"])).stdout.split("\n").toSorted();
+}
+
+/** The pages by their ports and names, the data in all volumes, the children in their places. */
+async function assertInService(lab: Lab, folder: string, page: string): Promise<void> {
+  for (const port of [8080, 8090]) {
+    const answer = await fetch(`http://127.0.0.1:${port}/`, {
+      signal: AbortSignal.timeout(10_000),
+    });
+    assert.equal(await answer.text(), page);
+  }
+  const ask = ["wget", "-q", "-O", "-"];
+  const names = ["http://www/", "http://db-client/", "http://stack-www/"];
+  assert.equal((await lab.docker(["exec", "web", ...ask, ...names])).stdout, page.repeat(3));
+  for (const child of ["web-net", "stack-net"]) {
+    const asked = await lab.docker(["exec", child, ...ask, "http://127.0.0.1/"]);
+    assert.equal(asked.stdout, page, `${child} has its parent's network`);
+  }
+  assert.match((await lab.docker(["exec", "web-pid", "ps"])).stdout, /httpd/);
+  const linked = await lab.docker(["exec", "web-link", ...ask, "http://site/"]);
+  assert.equal(linked.stdout, page, "the link leads to what bears the name now");
+  for (const [name, paths] of Object.entries(MARKED)) {
+    const marks = await lab.docker([
+      "exec",
+      name,
+      "cat",
+      ...paths.map((path) => `${path}/${name}`),
+    ]);
+    assert.equal(marks.stdout, paths.map(() => name).join("\n"), name);
+  }
+  const agreed = await lab.compose(folder, ["up", "--detach"]);
+  assert.doesNotMatch(agreed.stderr, /Recreate|Started|Created/, "compose agrees (I10)");
 }
