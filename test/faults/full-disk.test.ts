@@ -102,8 +102,9 @@ async function fillAndRecover(
 ): Promise<void> {
   const { step, left, candidate, point } = fault;
   const where = `${disk.sizeMegabytes} MB full but for ${left} pages at ${step} of an update ${fault.name}`;
-  const image = await lab.image(REFERENCE, candidate(`candidate ${point % IMAGES}`));
   const former = await runningImage(lab, "web");
+  let image = await lab.image(REFERENCE, candidate(`candidate ${point % IMAGES}`));
+  if (image.imageId === former) image = await lab.image(REFERENCE, candidate("another"));
   const before = (await outcomes(host)).length;
   const filled = await update(lab, host, {
     PRATIQUE_TEST_FILL_AT: step,
