@@ -28,7 +28,7 @@ const FILE_TIMEOUT_MS = (isFull ? 300 : 15) * MINUTE_MS;
 /** Shorter, so that the report names the test that hangs. */
 const TEST_TIMEOUT_MS = (isFull ? 290 : 8) * MINUTE_MS;
 /** Labs mostly wait for containers: two at a time leave two cores half idle. */
-const FILES_AT_A_TIME = 4;
+const FILES_AT_A_TIME = 3;
 const SLOWEST_SHOWN = 12;
 
 async function main(args: readonly string[]): Promise<number> {
