@@ -42,7 +42,7 @@ export function createEngine(plan: EnginePlan): EngineServer {
     url,
     command: join(programs.enginePath(version)[1] ?? "", "dockerd"),
     args: ["--config-file", settingsFile],
-    environment: { ...programs.libraryEnvironment, PATH: path.join(":"), HOME: dir },
+    environment: { ...programs.libraryEnvironment, PATH: path.join(":"), HOME: dir, TMPDIR: dir },
     logFile: join(dir, "dockerd.log"),
     async probe() {
       await runProgram(programs.docker, ["--host", url, "version"], {
