@@ -7,11 +7,11 @@ import { SCENARIOS } from "./scenarios.ts";
 
 /** Which points of which kinds: the first, and every so many after it. */
 const SLICE: Readonly<Record<string, { from: number; step: number }>> = {
-  journal: { from: 4, step: 5 },
+  journal: { from: 4, step: 7 },
   // The second changing call names the candidate: nothing but the next run can remove it then.
-  "kill-after": { from: 2, step: 7 },
-  error: { from: 12, step: 23 },
-  reset: { from: 15, step: 43 },
+  "kill-after": { from: 2, step: 11 },
+  error: { from: 12, step: 45 },
+  reset: { from: 15, step: 400 },
   "again-deploy": { from: 7, step: 400 },
 };
 
