@@ -104,6 +104,8 @@ export const KINDS: readonly Kind[] = [
         const killed = await killedRecovery(stage, n);
         if (killed === null) return { where, update, problems: [] };
         where = killed;
+        // Killed before it could count itself, a recovery has done nothing: no number of them ends.
+        if (killed.endsWith(`, after ${NOTHING}`)) return { where, update, problems: [] };
       }
       return { where, update, problems: [`${MOST_RECOVERIES} recoveries did not end it`] };
     },
@@ -166,10 +168,12 @@ function spoil(
   };
 }
 
+const NOTHING = "nothing";
+
 /** Where in the procedure it is: `deploy web`. */
 function lastJournalEntry({ lab }: Stage): string {
   const file = join(lab.dir, "journal");
-  if (!existsSync(file)) return "nothing";
+  if (!existsSync(file)) return NOTHING;
   const last = readFileSync(file, "utf8").trim().split("\n").at(-1) ?? "";
   return last.replace(/^\d+ /, "");
 }

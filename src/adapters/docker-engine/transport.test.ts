@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer, type RequestListener } from "node:http";
 import type { Socket } from "node:net";
@@ -221,6 +222,26 @@ test("a change is never asked twice", async () => {
   const failure = await failureOf(engineAt(engine.endpoint).startContainer("web"));
   assert.equal(failure.code, ENGINE_UNREACHABLE.code);
   assert.equal(seen, 1);
+});
+
+test("a two-way stream that the engine refuses leaves no connection that keeps the process alive", async () => {
+  let refused: Socket | null = null;
+  await using engine = await listen(
+    engineOf("1.45", (request, response) => {
+      const { url = "", socket } = request;
+      if (url.endsWith("/containers/web/exec")) json(201, { Id: "e" })(request, response);
+      else if (url.endsWith("/json")) json(200, { Running: false })(request, response);
+      else {
+        refused = socket;
+        json(409, { message: "container web is restarting" })(request, response);
+      }
+    }),
+  );
+  const exec = engineAt(engine.endpoint).exec("web", ["psql"], { timeoutMs: 2000 });
+  assert.match((await failureOf(exec)).message, /is restarting/);
+  const socket = refused as Socket | null;
+  assert.ok(socket !== null);
+  if (!socket.closed) await once(socket, "close", { signal: AbortSignal.timeout(2000) });
 });
 
 test("names are escaped, so that no name reaches another address", async () => {

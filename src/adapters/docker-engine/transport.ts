@@ -222,7 +222,13 @@ function sendOnce(
   };
   return new Promise((resolve, reject) => {
     const request = client.http.request(options);
-    request.once("response", (response) => resolve({ kind: "answer", response }));
+    request.once("response", (response) => {
+      const { socket } = response;
+      // A refused upgrade counts as keep-alive for node:http, but no agent has the connection: it
+      // would stay open, and the process with it, for as long as the engine likes.
+      if (how.upgrade) response.once("close", () => socket.destroy());
+      resolve({ kind: "answer", response });
+    });
     request.once("upgrade", (_response, socket, head) =>
       resolve({ kind: "upgraded", socket, head }),
     );
