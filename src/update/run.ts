@@ -24,7 +24,7 @@ export interface RunResult {
 /** The last that a run writes: nothing else needs the state's reserve after it. */
 const ESSENTIAL = { isEssential: true };
 
-/** `weekly` covers what these do, so it waits for them instead of giving up. */
+/** No scheduled run is lost to another run, unless that one covers it. */
 const WORTH_WAITING_MS = 60 * 60_000;
 const UNNAMED_MS = 5_000;
 
@@ -42,6 +42,7 @@ export async function asRun(
     command: request.kind,
     waitMs: request.waitLockMs,
     patience: (holder) => patience(request.kind, holder),
+    onWait: (holder) => context.progress({ kind: "note", text: `Waiting for ${holder}` }),
     clock: ports.clock,
     signal: stop,
   });
@@ -97,11 +98,17 @@ function stopText({ reason }: AbortSignal): string {
   return reason instanceof Error ? reason.message : String(reason);
 }
 
-/** A weekly run covers the others and waits for them; one that just began has no name yet. */
+/**
+ * A weekly run waits for every other; a retry only for what is no update, because the others cover
+ * it or a person started them. One that just began has no name yet.
+ */
 function patience(kind: RunKind, holder: LockHolder | null): number {
-  if (kind !== "weekly") return 0;
+  if (kind !== "weekly" && kind !== "retry") return 0;
   if (holder === null) return UNNAMED_MS;
-  return /^(retry|check|recover)$/.test(holder.command) ? WORTH_WAITING_MS : 0;
+  const { command } = holder;
+  const isWorth =
+    kind === "weekly" ? command !== "weekly" : /^(backup|drill|recover)$/.test(command);
+  return isWorth ? WORTH_WAITING_MS : 0;
 }
 
 function end(report: RunReport, context: RunContext): void {
