@@ -20,6 +20,20 @@ const SESSIONS = `select pid, datname as database, usename as "user",
 // A base backup runs in a walsender, so it is among the sessions.
 const PREPARED = "select gid, owner, database from pg_prepared_xacts order by prepared";
 const SLOTS = "select slot_name as name from pg_replication_slots where active order by 1";
+/** In one query: the server is waited for while its dependents are down. */
+const USE = `select ${[
+  ["sessions", SESSIONS],
+  ["prepared", PREPARED],
+  ["slots", SLOTS],
+]
+  .map(([name, select]) => `(select coalesce(json_agg(r), '[]') from (${select}) r) as ${name}`)
+  .join(", ")}`;
+interface Use {
+  sessions: Session[];
+  prepared: { gid: string; owner: string; database: string }[];
+  slots: { name: string }[];
+}
+
 const IDLE_TIMEOUT_MS = 60_000;
 /** Connection pools come back within moments. */
 const QUIET_MS = 2000;
@@ -60,19 +74,15 @@ export async function whyBusy(
   client: PostgresClient,
   nameOfAddress: (address: string) => string | null,
 ): Promise<string[]> {
-  const sessions = await listSessions(client);
-  const reasons = sessions.map((session) => sessionText(session, nameOfAddress));
-  const prepared = await client.rows<{ gid: string; owner: string; database: string }>(
-    "postgres",
-    PREPARED,
-  );
-  for (const { gid, owner, database } of prepared) {
-    reasons.push(`the prepared transaction ${gid} of ${owner} in ${database}`);
-  }
-  for (const { name } of await client.rows<{ name: string }>("postgres", SLOTS)) {
-    reasons.push(`the active replication slot ${name}`);
-  }
-  return reasons;
+  const [use] = await client.rows<Use>("postgres", USE);
+  const { sessions = [], prepared = [], slots = [] } = use ?? {};
+  return [
+    ...sessions.map((session) => sessionText(session, nameOfAddress)),
+    ...prepared.map(
+      ({ gid, owner, database }) => `the prepared transaction ${gid} of ${owner} in ${database}`,
+    ),
+    ...slots.map(({ name }) => `the active replication slot ${name}`),
+  ];
 }
 
 /** `hedgedoc (172.18.0.5) as hedgedoc in hedgedoc`. */

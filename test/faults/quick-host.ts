@@ -54,8 +54,12 @@ export function candidates(
   };
 }
 
-/** Looked at five times a second, with a volume that nobody named. */
+/** Looked at five times a second until it is healthy, with a volume that nobody named. */
 export function quick(spec: ImageSpec): ImageSpec {
-  const healthcheck = spec.healthcheck && { ...spec.healthcheck, intervalMs: HEALTH_INTERVAL_MS };
+  const often =
+    spec.healthcheck?.startIntervalMs === undefined
+      ? { intervalMs: HEALTH_INTERVAL_MS }
+      : { startIntervalMs: HEALTH_INTERVAL_MS };
+  const healthcheck = spec.healthcheck && { ...spec.healthcheck, ...often };
   return { ...spec, volumes: ["/anonymous"], ...(healthcheck ? { healthcheck } : {}) };
 }

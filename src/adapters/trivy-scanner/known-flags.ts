@@ -1,5 +1,5 @@
 import { constants } from "node:fs";
-import { access, mkdir, readFile, rename, stat, writeFile } from "node:fs/promises";
+import { access, mkdir, readFile, realpath, rename, stat, writeFile } from "node:fs/promises";
 import { delimiter, isAbsolute, join } from "node:path";
 import type { Clock, ScanFailureReason } from "../../ports.ts";
 import type { ProgramResult } from "../system/run-program.ts";
@@ -27,7 +27,7 @@ const MAX_FLAGS = 500;
 
 /**
  * Asks `trivy image --help` once for each binary: a packed Trivy takes seconds to start. The
- * answer is kept in the cache folder too, under the binary's path, size and time of change; that
+ * answer is kept in a cache folder too, under the binary's path, size and time of change; that
  * of a Trivy behind a prefix is kept for ten minutes in memory only.
  */
 export function createKnownFlags(deps: {
@@ -98,7 +98,8 @@ async function identify(command: TrivyCommand): Promise<string | null> {
     try {
       await access(path, constants.X_OK);
       const found = await stat(path);
-      if (found.isFile()) return `${path} ${found.size} ${found.mtimeMs} ${found.ino}`;
+      if (found.isFile())
+        return `${await realpath(path)} ${found.size} ${found.mtimeMs} ${found.ino}`;
     } catch {
       // Not in this folder.
     }

@@ -46,7 +46,9 @@ export function createTrivyProgram(options: {
       ...programOptions,
       environment: { ...command.environment, ...programOptions.environment },
     });
-  const knownFlags = createKnownFlags({ ...options, command, run });
+  // Beside what else is kept between starts (bin/pratique names the folder), whatever the state is.
+  const flagsFolder = environment.PRATIQUE_CACHE || options.cacheFolder;
+  const knownFlags = createKnownFlags({ ...options, cacheFolder: flagsFolder, command, run });
 
   async function version(): ReturnType<TrivyProgram["version"]> {
     const cache = cacheFolder === null ? [] : ["--cache-dir", cacheFolder];

@@ -67,8 +67,7 @@ export function serverNamed(lab: Lab, name: string, user = "postgres"): Server {
         user,
       ];
       const commands = statements.flatMap((statement) => ["-c", statement]);
-      const conninfo = `dbname='${database.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
-      const args = ["exec", name, ...psql, "-d", conninfo, ...commands];
+      const args = ["exec", name, ...psql, "-d", conninfo(database), ...commands];
       return (await lab.docker(args)).stdout;
     },
     async ready() {
@@ -81,6 +80,16 @@ export function serverNamed(lab: Lab, name: string, user = "postgres"): Server {
       });
     },
   };
+}
+
+function conninfo(database: string): string {
+  return `dbname='${database.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
+}
+
+/** The word of \\connect: C's escapes in single quotes, then SQL's double quotes are taken off. */
+function connectWord(text: string): string {
+  const escaped = text.replaceAll("\\", "\\\\").replaceAll("'", "\\'");
+  return `'${escaped.replaceAll('"', '""""')}'`;
 }
 
 /** What is there besides rows: roles with their passwords, databases with rights and settings, extensions. */
@@ -137,24 +146,31 @@ export async function fillServer(server: Server, rows = 1000): Promise<void> {
   );
 }
 
+/** One row for each table of a database: its name, and a query's answer that is made for it. */
+const SUMS = `select current_database() || ': ' || name,
+  (xpath('/row/s/text()', query_to_xml(format(
+    'select count(*) || '' '' || coalesce(sum(hashtextextended(t::text, 0)::numeric), 0) as s from %s t',
+    name), false, true, '')))[1]
+  from (select format('%I.%I', schemaname, tablename) as name from pg_tables
+    where schemaname not in ('pg_catalog', 'information_schema')) tables order by 1`;
+
 /** Count and checksum of every table of every database, whatever the order: equal means equal data. */
 export async function checksums(server: Server): Promise<Record<string, string>> {
-  const sums: Record<string, string> = {};
   const names = await server.sql(
     "postgres",
     "select datname from pg_database where datallowconn and datconnlimit <> -2 and not datistemplate order by 1",
   );
-  for (const database of names.split("\n")) {
-    const tables = await server.sql(
-      database,
-      "select format('%I.%I', schemaname, tablename) from pg_tables where schemaname not in ('pg_catalog', 'information_schema') order by 1",
-    );
-    for (const table of tables.split("\n").filter((name) => name !== "")) {
-      sums[`${database}: ${table}`] = await server.sql(
-        database,
-        `select count(*) || ' ' || coalesce(sum(hashtextextended(t::text, 0)::numeric), 0) from ${table} t`,
-      );
-    }
-  }
-  return sums;
+  const asked = names
+    .split("\n")
+    .flatMap((database) => [
+      `\\connect ${connectWord(`${conninfo(database)} user=${server.user}`)}`,
+      SUMS,
+    ]);
+  const lines = await server.sql("postgres", ...asked);
+  return Object.fromEntries(
+    lines
+      .split("\n")
+      .filter((line) => line !== "")
+      .map((line) => line.split("\t") as [string, string]),
+  );
 }

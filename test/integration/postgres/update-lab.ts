@@ -20,12 +20,16 @@ export interface DatabaseHost {
   states(): Promise<Record<string, string>>;
 }
 
-/** Inserts a row every second and is healthy while that works. */
+/**
+ * Inserts a row every second and is healthy while that works. Like a real application it keeps its
+ * session for as long as the server lets it.
+ */
 export function application(user: string, database: string): ImageSpec {
-  const insert = `psql -X -q -h postgres -U ${user} -d ${database} -c 'insert into visits default values'`;
   const script = `trap 'exit 0' TERM
 while :; do
-  if ${insert}; then touch /tmp/ok; else rm -f /tmp/ok; fi
+  echo 'insert into visits default values \\watch 1' |
+    psql -X -h postgres -U ${user} -d ${database} >/tmp/ok & wait $!
+  rm -f /tmp/ok
   sleep 1 & wait $!
 done`;
   return {
@@ -34,10 +38,9 @@ done`;
     entrypoint: ["sh", "-c", script],
     cmd: [],
     healthcheck: {
-      test: ["CMD-SHELL", "test -e /tmp/ok"],
-      intervalMs: 1000,
-      timeoutMs: 5000,
-      retries: 3,
+      test: ["CMD-SHELL", "test -s /tmp/ok"],
+      ...{ intervalMs: 3000, timeoutMs: 5000, retries: 2 },
+      ...{ startPeriodMs: 60_000, startIntervalMs: 500 },
     },
   };
 }
@@ -77,7 +80,9 @@ export async function openDatabaseHost(
     await lab.docker([
       ...["run", "--detach", "--name", name, "--network", "apps", "--restart", "always"],
       ...["--env", "PGPASSWORD=atuin-password"],
-      ...(name === "backup" ? ["--no-healthcheck", "--entrypoint", "sleep"] : []),
+      ...(name === "backup"
+        ? ["--no-healthcheck", "--stop-signal", "KILL", "--entrypoint", "sleep"]
+        : []),
       image.reference,
       ...(name === "backup" ? ["100000"] : []),
     ]);
@@ -95,7 +100,7 @@ watch:
 services:
   postgres:
     check: postgres
-    timeout: 20s
+    timeout: 10s
     stable: 1s
     databases: [atuin]
     dependents: [${dependents.join(", ")}]
