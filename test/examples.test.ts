@@ -25,6 +25,8 @@ function composeOf(name: ExampleName): Record<string, ComposeService> {
   return parse(exampleText(name, "compose.yaml")).services;
 }
 
+const DIUN_TOKEN = "c".repeat(16);
+
 function configOf(name: ExampleName): Config {
   const files: Record<string, string> = {
     "pratique.yaml": exampleText(name, "pratique.yaml"),
@@ -36,7 +38,10 @@ function configOf(name: ExampleName): Config {
   const result = loadConfig({
     path: "pratique.yaml",
     workingFolder: "/",
-    environment: { NTFY_ADDRESS: "192.0.2.1:8081", TRIVY_TOKEN: "a", NTFY_TOKEN: "b" },
+    environment: {
+      ...{ NTFY_ADDRESS: "192.0.2.1:8081", DIUN_TOKEN },
+      ...{ TRIVY_TOKEN: "a", NTFY_TOKEN: "b" },
+    },
     readFile: (path) => files[path] ?? files[path.replace(/^\//, "")] ?? missing(path),
   });
   assert.ok(result.ok, JSON.stringify(result));
@@ -123,6 +128,11 @@ for (const name of NAMES) {
     assert.equal(diun.DIUN_NOTIF_NTFY_TOPIC, `container-updates-${name}`);
     const address = name === "amy" ? "http://ntfy:80" : "http://$" + "{NTFY_ADDRESS}";
     assert.equal(diun.DIUN_NOTIF_NTFY_ENDPOINT, address);
+    const { bind, hosts, hooks } = configOf(name).http;
+    assert.equal(diun.DIUN_NOTIF_WEBHOOK_ENDPOINT, "http://pratique:8585/api/v1/hooks/diun");
+    assert.deepEqual([bind, hosts], ["0.0.0.0:8585", ["pratique"]]);
+    assert.equal(hooks.diunToken?.reveal(), DIUN_TOKEN);
+    assert.match(diun.DIUN_NOTIF_WEBHOOK_HEADERS_AUTHORIZATION ?? "", /^Bearer \$\{DIUN_TOKEN:/);
   });
 
   test(`${name}: every container that the configuration names is in compose.yaml, by its name`, () => {

@@ -5,7 +5,7 @@ import type { ImageSpec } from "./lab-types.ts";
 const SERVE = "trap 'kill $server; exit 0' TERM\nhttpd -f -p 80 -h /www & server=$!\n";
 const PROBE = "wget -q -O /dev/null http://127.0.0.1/";
 /** Quick until it is healthy, so that tests need not wait, then rare: each look costs a process. */
-const HEALTHCHECK = {
+export const HEALTHCHECK = {
   intervalMs: 3000,
   timeoutMs: 2000,
   retries: 1,

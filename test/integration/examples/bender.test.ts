@@ -8,6 +8,17 @@ import { setClock } from "../daemon/driven-daemon.ts";
 import { runningImage } from "../update/host.ts";
 import { openExample } from "./example-host.ts";
 
+/** The rest of what diun posts. */
+const DIUN_ENTRY = {
+  status: "update",
+  provider: "docker",
+  hub_link: "",
+  mime_type: "application/vnd.oci.image.index.v1+json",
+  digest: `sha256:${"0".repeat(64)}`,
+  created: "2026-11-20T10:00:00Z",
+  platform: "linux/amd64",
+};
+
 test("bender goes through its week", async (t) => {
   await using lab = await openLab({ trivyToken: "trivy_token1" });
   using bender = await openExample(lab, "bender");
@@ -59,6 +70,27 @@ test("bender goes through its week", async (t) => {
   await t.test("the checks and lists of its README work", async () => {
     const { stdout } = await bender.shell(checks);
     assert.match(stdout, /immich/);
+  });
+
+  await t.test("what diun tells is looked at right away", async () => {
+    const image = "127.0.0.1:5000/immich-app/immich-server:release";
+    await bender.publish("immich_server", 2);
+    const answer = await fetch("http://127.0.0.1:8585/api/v1/hooks/diun", {
+      method: "POST",
+      headers: { authorization: `Bearer ${bender.environment.DIUN_TOKEN}` },
+      body: JSON.stringify({
+        ...{ diun_version: "4.29.0", hostname: "bender" },
+        ...DIUN_ENTRY,
+        image,
+      }),
+    });
+    assert.equal(answer.status, 202, await answer.text());
+    const [told] = await lab.ntfy.waitForMessages(
+      "container-updates-bender",
+      (found) => found.some(({ tags }) => tags?.includes("immich_server")),
+      60_000,
+    );
+    assert.ok(told !== undefined);
   });
 
   await t.test("on Wednesday, amy's day, nothing is put in service", async () => {

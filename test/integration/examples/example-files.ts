@@ -77,6 +77,11 @@ export function layOut(
   return { project: folder, config, state, environment, moved };
 }
 
+const PRESETS: Readonly<Record<string, string>> = {
+  NTFY_ADDRESS: "192.0.2.1:8081",
+  DIUN_TOKEN: "diun_token_0123456789",
+};
+
 /** Every variable of `.env.example` with a value of its kind. */
 function environmentOf(
   name: ExampleName,
@@ -87,8 +92,7 @@ function environmentOf(
   );
   return Object.fromEntries(
     keys.map((key) => {
-      const preset = key === "NTFY_ADDRESS" ? "192.0.2.1:8081" : `${key.toLowerCase()}1`;
-      return [key, values[key] ?? preset];
+      return [key, values[key] ?? PRESETS[key] ?? `${key.toLowerCase()}1`];
     }),
   );
 }

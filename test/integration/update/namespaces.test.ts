@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
-import { web } from "../../lab/behaviours.ts";
+import { HEALTHCHECK, web } from "../../lab/behaviours.ts";
 import type { ImageSpec, Lab } from "../../lab/lab-types.ts";
 import { openLab } from "../../lab/open-lab.ts";
 import {
@@ -29,9 +29,8 @@ const child: ImageSpec = {
   cmd: ["sleep", "3600"],
   stopSignal: "SIGKILL",
   healthcheck: {
+    ...HEALTHCHECK,
     test: ["CMD-SHELL", "wget -q -O /dev/null http://127.0.0.1/for-children"],
-    intervalMs: 500,
-    retries: 1,
   },
 };
 /** Everybody in the namespaces of `vpn`, in the order in which they are made again. */
