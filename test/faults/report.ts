@@ -3,7 +3,10 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Point } from "./enumerate.ts";
 
-const PAGE = join(import.meta.dirname, "..", "..", "docs", "faults.md");
+const DOCS = join(import.meta.dirname, "..", "..", "docs");
+const PAGE = join(DOCS, "faults.md");
+/** What stands in the page's cells: a whole enumeration takes longer than one sitting. */
+const FIGURES = join(DOCS, "faults.json");
 const BEGIN = "<!-- figures: npm run faults -- --write -->";
 const END = "<!-- end of figures -->";
 
@@ -23,13 +26,28 @@ export interface JobResult {
   date: string;
 }
 
+/** One cell of the table. */
+export interface Figure
+  extends Pick<JobResult, "scenario" | "scenarioTitle" | "kind" | "kindTitle" | "unit" | "step"> {
+  all: number;
+  bad: number;
+  date: string;
+  commit: string;
+}
+
+export function figureOf(result: JobResult, commit: string): Figure {
+  const { scenario, scenarioTitle, kind, kindTitle, unit, step, date } = result;
+  const what = { scenario, scenarioTitle, kind, kindTitle, unit, step };
+  return { ...what, ...countPoints(result), date, commit };
+}
+
 /** Points injected, and how many did not converge. */
 export function countPoints({ points, crash }: JobResult): { all: number; bad: number } {
   const bad = points.filter(({ problems }) => problems.length > 0).length;
   return { all: points.length, bad: bad + (crash === null ? 0 : 1) };
 }
 
-export function tableOf(results: readonly JobResult[]): string {
+export function tableOf(results: readonly Figure[]): string {
   const scenarios = [...new Map(results.map((each) => [each.scenario, each.scenarioTitle]))];
   const kinds = [...new Map(results.map((each) => [each.kindTitle, each]))];
   const rows = kinds.map(([title, { unit }]) => {
@@ -43,10 +61,10 @@ export function tableOf(results: readonly JobResult[]): string {
 }
 
 /** `63 of 63`; `20 of 21, every 3rd` where not every point was taken. */
-function cellOf(result: JobResult | undefined): string {
-  if (result === undefined) return "–";
-  const { all, bad } = countPoints(result);
-  const part = result.step > 1 ? ` (1 in ${result.step})` : "";
+function cellOf(figure: Figure | undefined): string {
+  if (figure === undefined) return "–";
+  const { all, bad, step } = figure;
+  const part = step > 1 ? ` (1 in ${step})` : "";
   return `${all - bad} of ${all}${part}`;
 }
 
@@ -64,27 +82,40 @@ export function failuresOf(results: readonly JobResult[]): string[] {
   ]);
 }
 
-/** Puts the figures into docs/faults.md, between its two marks. */
-export function writePage(results: readonly JobResult[], engine: string, commit: string): void {
+/**
+ * Puts these figures beside those that docs/faults.json has of other jobs, in the order of `jobs`,
+ * and all of them into docs/faults.md, between its two marks.
+ */
+export function writePage(
+  figures: readonly Figure[],
+  jobs: readonly Pick<Figure, "scenario" | "kind">[],
+  engine: string,
+): void {
+  const kept = JSON.parse(readFileSync(FIGURES, "utf8")) as Figure[];
+  const all = jobs.flatMap(({ scenario, kind }) => {
+    const isIt = (each: Figure) => each.scenario === scenario && each.kind === kind;
+    return figures.find(isIt) ?? kept.find(isIt) ?? [];
+  });
+  const lines = all.map((each) => `  ${JSON.stringify(each)}`);
+  writeFileSync(FIGURES, `[\n${lines.join(",\n")}\n]\n`);
   const page = readFileSync(PAGE, "utf8");
   const [before, rest] = page.split(BEGIN);
   const after = rest?.split(END)[1];
   if (before === undefined || after === undefined) throw new Error(`${PAGE} has lost its marks`);
-  writeFileSync(PAGE, `${before}${BEGIN}\n${figuresOf(results, engine, commit)}\n${END}${after}`);
+  writeFileSync(PAGE, `${before}${BEGIN}\n${figuresText(all, engine)}\n${END}${after}`);
 }
 
-function figuresOf(results: readonly JobResult[], engine: string, commit: string): string {
-  const counts = results.map(countPoints);
-  const all = counts.reduce((sum, each) => sum + each.all, 0);
-  const bad = counts.reduce((sum, each) => sum + each.bad, 0);
-  const dates = results.map(({ date }) => date).sort();
+function figuresText(figures: readonly Figure[], engine: string): string {
+  const all = figures.reduce((sum, each) => sum + each.all, 0);
+  const bad = figures.reduce((sum, each) => sum + each.bad, 0);
+  const dates = figures.map(({ date }) => date).sort();
   const days = [...new Set([dates[0], dates.at(-1)])].join(" to ");
-  const isSample = results.some(({ step }) => step > 1);
+  const isSample = figures.some(({ step }) => step > 1);
   const note = isSample ? "\n`1 in 5`: every fifth point only, not all of them.\n" : "";
   return `
-**${all - bad} of ${all} points converged**, on ${days}, Docker Engine ${engine}, at commit
-\`${commit}\`.
+**${all - bad} of ${all} points converged**, on ${days}, Docker Engine ${engine}; each cell's day and
+commit: [faults.json](faults.json).
 
-${tableOf(results)}
+${tableOf(figures)}
 ${note}`;
 }

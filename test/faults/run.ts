@@ -10,7 +10,7 @@
  * --step N                  every N-th point only
  * --labs N                  how many labs at a time (3)
  * --results FILE            keeps the results there and goes on with what it has already
- * --write                   writes the figures into docs/faults.md
+ * --write                   puts the figures into docs/faults.json and docs/faults.md
  */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -22,7 +22,7 @@ import pLimit from "p-limit";
 import { prepareLab } from "../lab/prepare.ts";
 import type { Point } from "./enumerate.ts";
 import { JOBS, type Job } from "./jobs.ts";
-import { countPoints, failuresOf, type JobResult, tableOf, writePage } from "./report.ts";
+import { failuresOf, figureOf, type JobResult, tableOf, writePage } from "./report.ts";
 
 const CHECKOUT = resolve(import.meta.dirname, "..", "..");
 const ENGINE = "26.1";
@@ -81,14 +81,14 @@ async function main(): Promise<number> {
     rmSync(temporaryFolder, { recursive: true, force: true });
   }
   const ordered = JOBS.flatMap((job) => results.get(nameOf(job)) ?? []);
-  console.log(`\n${tableOf(ordered)}\n`);
+  const figures = ordered.map((each) => figureOf(each, commitNow()));
+  console.log(`\n${tableOf(figures)}\n`);
   for (const failure of failuresOf(ordered)) console.log(`${failure}\n`);
-  const counts = ordered.map(countPoints);
-  const all = counts.reduce((sum, each) => sum + each.all, 0);
-  const bad = counts.reduce((sum, each) => sum + each.bad, 0);
+  const all = figures.reduce((sum, each) => sum + each.all, 0);
+  const bad = figures.reduce((sum, each) => sum + each.bad, 0);
   const minutes = Math.round((performance.now() - startedMs) / 60_000);
   console.log(`${all - bad} of ${all} points converged, in ${minutes} min.`);
-  if (values.write) writePage(ordered, ENGINE, commitNow());
+  if (values.write) writePage(figures, JOBS, ENGINE);
   const isPart = values.scenario !== undefined || values.kind !== undefined;
   const isSurvived = isPart || (await injureSurroundings());
   return bad === 0 && all > 0 && isSurvived ? 0 : 1;
