@@ -139,7 +139,6 @@ function imageConfig(spec: ImageSpec, layers: readonly Layer[], architecture: st
         Interval: nanoseconds(healthcheck.intervalMs),
         Timeout: nanoseconds(healthcheck.timeoutMs),
         StartPeriod: nanoseconds(healthcheck.startPeriodMs),
-        StartInterval: nanoseconds(healthcheck.startIntervalMs),
         Retries: healthcheck.retries,
       },
     },

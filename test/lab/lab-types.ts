@@ -147,8 +147,6 @@ export interface ImageSpec {
     intervalMs?: number;
     timeoutMs?: number;
     startPeriodMs?: number;
-    /** Between looks until it is first healthy, within the start period; from engine 25 on. */
-    startIntervalMs?: number;
     retries?: number;
   };
   /** Incompressible bytes, so that pulls take time and space. */

@@ -39,8 +39,9 @@ done`;
     cmd: [],
     healthcheck: {
       test: ["CMD-SHELL", "test -s /tmp/ok"],
-      ...{ intervalMs: 3000, timeoutMs: 5000, retries: 2 },
-      ...{ startPeriodMs: 60_000, startIntervalMs: 500 },
+      intervalMs: 1500,
+      timeoutMs: 5000,
+      retries: 3,
     },
   };
 }

@@ -22,7 +22,7 @@ const OPTIONS = [
   ...["--read-only", "--tmpfs", "/tmp:size=1m", "--tmpfs", "/scratch:size=1m,mode=700"],
   ...["--publish", "127.0.0.1:8080:80", "--publish", "127.0.0.1::81", "--expose", "82"],
   ...["--env", "TOKEN=a=b c", "--env", "MODE=mine", "--label", "mine=x", "--label", "version=mine"],
-  ...["--health-interval", "2s", "--health-retries", "2", "--stop-timeout", "7"],
+  ...["--health-interval", "1s", "--health-retries", "2", "--stop-timeout", "7"],
   ...["--cap-add", "NET_ADMIN", "--cap-drop", "MKNOD", "--security-opt", "no-new-privileges"],
   ...["--ulimit", "nofile=1024:2048", "--device", "/dev/null:/dev/mine:rw", "--group-add", "12"],
   ...["--sysctl", "net.ipv4.ip_unprivileged_port_start=0", "--oom-score-adj", "99"],
@@ -63,7 +63,7 @@ const STACK = `services:
     ports: ["127.0.0.1:8090:80", "127.0.0.1::81"]
     environment: { TOKEN: "a=b c", MODE: mine }
     labels: { mine: x, version: mine }
-    healthcheck: { interval: 2s, retries: 2 }
+    healthcheck: { interval: 1s, retries: 2 }
     stop_grace_period: 7s
     cap_add: [NET_ADMIN]
     security_opt: ["no-new-privileges:true"]
