@@ -62,6 +62,7 @@ for (const [number, candidates] of [BAD.slice(0, 2), BAD.slice(2)].entries()) {
   test(`after every bad candidate the former image runs on identical data, and everybody else too (${number + 1})`, async (t) => {
     await using lab = await openLab();
     const { host, data, states, update } = await openDatabaseHost(lab, {
+      timeout: "15s",
       extra: "retry:\n  maxAttempts: 5\n",
     });
     const before = await data();

@@ -52,6 +52,8 @@ export interface DatabaseHostOptions {
   /** More settings of the service, indented by four. */
   settings?: string;
   user?: string;
+  /** How long a server may take to prove itself. */
+  timeout?: string;
   /** Default: app. */
   dependents?: readonly string[];
   /** Where the data lies, as `docker run --volume` takes it. */
@@ -63,7 +65,7 @@ export async function openDatabaseHost(
   lab: Lab,
   options: DatabaseHostOptions = {},
 ): Promise<DatabaseHost> {
-  const { rows = 1000, extra = "", settings = "", user = "admin" } = options;
+  const { rows = 1000, extra = "", settings = "", user = "admin", timeout = "20s" } = options;
   const { data = "postgres-data:/var/lib/postgresql/data", dependents = ["app"] } = options;
   await lab.docker(["network", "create", "apps"]);
   const server = await startServer(lab, {
@@ -101,7 +103,7 @@ watch:
 services:
   postgres:
     check: postgres
-    timeout: 10s
+    timeout: ${timeout}
     stable: 1s
     databases: [atuin]
     dependents: [${dependents.join(", ")}]
