@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { ContainerReport, RunReport } from "../../../src/update/outcome.ts";
+import { rareOnceWell } from "../../lab/behaviours.ts";
 import type { ImageSpec, Lab } from "../../lab/lab-types.ts";
 import { pollUntil } from "../../lab/poll-until.ts";
 import { postgresImage } from "../../lab/postgres-images.ts";
@@ -37,12 +38,7 @@ done`;
     volumes: [],
     entrypoint: ["sh", "-c", script],
     cmd: [],
-    healthcheck: {
-      test: ["CMD-SHELL", "test -s /tmp/ok"],
-      intervalMs: 1500,
-      timeoutMs: 5000,
-      retries: 3,
-    },
+    healthcheck: { ...rareOnceWell("test -s /tmp/ok"), retries: 3 },
   };
 }
 

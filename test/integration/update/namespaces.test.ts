@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
-import { HEALTHCHECK, web } from "../../lab/behaviours.ts";
+import { rareOnceWell, web, webWithoutHealthcheck } from "../../lab/behaviours.ts";
 import type { ImageSpec, Lab } from "../../lab/lab-types.ts";
 import { openLab } from "../../lab/open-lab.ts";
 import {
@@ -28,10 +28,7 @@ const child: ImageSpec = {
   ...web("child"),
   cmd: ["sleep", "3600"],
   stopSignal: "SIGKILL",
-  healthcheck: {
-    ...HEALTHCHECK,
-    test: ["CMD-SHELL", "wget -q -O /dev/null http://127.0.0.1/for-children"],
-  },
+  healthcheck: rareOnceWell("wget -q -O /dev/null http://127.0.0.1/for-children"),
 };
 /** Everybody in the namespaces of `vpn`, in the order in which they are made again. */
 const FAMILY = ["vpn", "kid", "borrower", "grandkid", "other-kid", "pid-kid", "plain-kid"];
@@ -136,7 +133,10 @@ test("a kill in the middle of a parent's deployment is recovered for all of them
 async function startFamily(lab: Lab): Promise<readonly string[]> {
   await lab.image("vpn:latest", parent("one"));
   await lab.image("child:latest", child);
-  await lab.image("plain:latest", { ...web("plain"), cmd: ["sleep", "3600"] });
+  await lab.image("plain:latest", {
+    ...webWithoutHealthcheck("plain"),
+    cmd: ["sleep", "3600"],
+  });
   const folder = await composeUp(lab, "stack", STACK);
   const otherFolder = await composeUp(lab, "other", OTHER);
   await runContainer(lab, "plain-kid", `${REGISTRY}/child:latest`, [
