@@ -141,7 +141,8 @@ function makeCommands(
   return {
     docker: (args, options = {}) => runProgram(programs.docker, args, withEnvironment(options)),
     compose: (folder, args, options = {}) =>
-      runProgram(programs.docker, ["compose", ...args], { ...withEnvironment(options), folder }),
+      // The plugin by itself: the docker program would start it twice.
+      runProgram(programs.compose, args, { ...withEnvironment(options), folder }),
     trivyClient: (args, options = {}) => runProgram(programs.trivy, args, withEnvironment(options)),
     pratique: (args, { config, ...options } = {}) =>
       runProgram(launcher, [...configArgs(config), ...args], {
