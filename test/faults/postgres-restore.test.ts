@@ -2,13 +2,7 @@ import { test } from "node:test";
 import { openDatabaseHost } from "../integration/postgres/update-lab.ts";
 import { openLab } from "../lab/open-lab.ts";
 import { assertConverged, strikeAt } from "./postgres-faults.ts";
-import {
-  databaseScenario,
-  EXCHANGING,
-  LOADING,
-  RESTORING,
-  restoreScenario,
-} from "./postgres-scenarios.ts";
+import { databaseScenario, EXCHANGING, restoreScenario } from "./postgres-scenarios.ts";
 
 const ENDS = ["former", "restored"];
 
@@ -18,12 +12,12 @@ test("a restore that is killed ends with the former or the restored data, whole"
   const database = await openDatabaseHost(lab, { rows: 5000 });
   await t.test("of one database", async () => {
     const scenario = await databaseScenario(database);
-    const rows = await strikeAt(database, scenario, "kill", [LOADING, { entry: 4 }]);
+    const rows = await strikeAt(database, scenario, "kill", [{ entry: 4 }]);
     assertConverged(rows, ENDS);
   });
   await t.test("of a whole dump", async () => {
     const scenario = await restoreScenario(database, "dump");
-    const rows = await strikeAt(database, scenario, "kill", [RESTORING, EXCHANGING]);
+    const rows = await strikeAt(database, scenario, "kill", [EXCHANGING]);
     assertConverged(rows, ENDS);
   });
 });

@@ -12,8 +12,8 @@ const ROWS = 5000;
 
 export const DUMPING = { name: "the dump", program: /^pg_dumpall --clean/ };
 const MAKING = { name: "initdb", program: /^initdb .*-D/ };
-export const RESTORING = { name: "the restore by psql", program: /psql -X -q -v ON_ERROR_STOP=0/ };
-export const LOADING = {
+const RESTORING = { name: "the restore by psql", program: /psql -X -q -v ON_ERROR_STOP=0/ };
+const LOADING = {
   name: "the restore by pg_restore",
   program: /^pg_restore --exit-on-error/,
 };

@@ -19,7 +19,7 @@ const REFERENCE = "127.0.0.1:5000/web:latest";
 const IMAGES = 8;
 /** Replay a failure with PRATIQUE_TEST_SEED; `npm run faults` runs all races, `npm test` a few. */
 const SEED = Number(process.env.PRATIQUE_TEST_SEED ?? randomInt(1_000_000));
-const RACES = process.env.PRATIQUE_FAULTS === "full" ? 50 : 4;
+const RACES = process.env.PRATIQUE_FAULTS === "full" ? 50 : 3;
 /** One service's container, and one volume that two of them must never have at a time. */
 const PROJECT = `services:
   web:

@@ -107,26 +107,20 @@ test("a kill in the middle of a parent's deployment is recovered for all of them
   await using lab = await openLab();
   const host = hostOn(lab);
   const folders = await startFamily(lab);
-  for (const [entry, container] of [
-    ["deploy", "vpn"],
-    ["deploy", "plain-kid"],
-  ]) {
-    const page = `killed at ${entry} ${container}`;
-    await lab.image("vpn:latest", parent(page));
-    const killed = await lab.pratique(["update", "vpn"], {
-      config: host.config,
-      environment: {
-        NODE_OPTIONS: KILL_HOOK,
-        PRATIQUE_TEST_KILL_ENTRY: `${entry} ${container}`,
-        PRATIQUE_TEST_KILL_DELAY_MS: "700",
-      },
-      timeoutMs: 300_000,
-    });
-    assert.equal(killed.code, 137, `${page}: ${killed.stdout}\n${killed.stderr}`);
-    const recovered = await host.run("recover");
-    assert.deepEqual(outcomesOf(recovered), { vpn: "rolled-back" }, page);
-    await assertTogether(lab, folders, "one");
-  }
+  await lab.image("vpn:latest", parent("killed"));
+  const killed = await lab.pratique(["update", "vpn"], {
+    config: host.config,
+    environment: {
+      NODE_OPTIONS: KILL_HOOK,
+      PRATIQUE_TEST_KILL_ENTRY: "deploy plain-kid",
+      PRATIQUE_TEST_KILL_DELAY_MS: "700",
+    },
+    timeoutMs: 300_000,
+  });
+  assert.equal(killed.code, 137, `${killed.stdout}\n${killed.stderr}`);
+  const recovered = await host.run("recover");
+  assert.deepEqual(outcomesOf(recovered), { vpn: "rolled-back" });
+  await assertTogether(lab, folders, "one");
 });
 
 /** All of them in service, and the data of those that have any marked. */
