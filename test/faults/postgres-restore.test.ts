@@ -4,10 +4,11 @@ import { openLab } from "../lab/open-lab.ts";
 import { assertConverged, strikeAt } from "./postgres-faults.ts";
 import { databaseScenario, EXCHANGING, restoreScenario } from "./postgres-scenarios.ts";
 
-const ENDS = ["former", "restored"];
+/** Before these places it ends with the former data: `npm run faults` goes there, too. */
+const ENDS = ["restored"];
 
 /** A part of what `npm run faults` does. */
-test("a restore that is killed ends with the former or the restored data, whole", async (t) => {
+test("a restore that is killed goes on to the restored data, whole", async (t) => {
   await using lab = await openLab({ parts: ["engine", "registry", "ntfy"] });
   const database = await openDatabaseHost(lab, { rows: 5000 });
   await t.test("of one database", async () => {
