@@ -37,7 +37,7 @@ interface Use {
 const IDLE_TIMEOUT_MS = 60_000;
 /** Connection pools come back within moments. */
 const QUIET_MS = 2000;
-const POLL_MS = 500;
+const POLL_MS = 1000;
 const MOST_NAMED = 10;
 
 /** Who is connected now. */

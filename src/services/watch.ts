@@ -12,6 +12,9 @@ import { type Stability, stableForMs, trackStability, whyHopeless } from "./chec
 import { compareWithBaseline, explainProbe, type HealthReport } from "./health-report.ts";
 import { type CheckTarget, planRound, type Round, runWithin } from "./round.ts";
 
+/** Pause before a failed check is asked again, in its own durations: what starts needs the machine. */
+const RESTRAINT = 3;
+const MOST_RESTRAINT_MS = 2000;
 /** Tries of a deep check before it counts. */
 const DEEP_TRIES = 3;
 /** All tries of all deep checks together, beyond the deadline. */
@@ -141,7 +144,9 @@ export class Watch {
     // What the inspect answers is free; the others are not asked again once they passed.
     if (tried === undefined || check.isFree === true) return true;
     if (tried.result.verdict === "healthy") return false;
-    return this.#nowMs() - tried.atMs >= (check.pauseMs ?? 0);
+    const restraintMs = Math.min(RESTRAINT * tried.result.durationMs, MOST_RESTRAINT_MS);
+    const pauseMs = Math.max(check.pauseMs ?? 0, restraintMs);
+    return this.#nowMs() - tried.atMs >= pauseMs;
   }
 
   async #askDeep(): Promise<void> {
@@ -158,14 +163,16 @@ export class Watch {
   }
 
   async #ask(checks: readonly Check[], memory: Map<string, Tried>): Promise<void> {
-    await Promise.all(
+    const answers = await Promise.all(
       checks.map(async (check) => {
         const result = await runWithin(check, this.#deps);
         // One that must not be repeated has used up its tries.
         const tries = check.isOnce === true ? DEEP_TRIES : (memory.get(check.name)?.tries ?? 0) + 1;
-        memory.set(check.name, { result, atMs: this.#nowMs(), tries });
+        return { name: check.name, tried: { result, atMs: this.#nowMs(), tries } };
       }),
     );
+    // In the order of the checks, whichever answered first.
+    for (const { name, tried } of answers) memory.set(name, tried);
   }
 
   /**

@@ -3,6 +3,7 @@ import { EXEC_FAILED, EXEC_TIMEOUT } from "../../errors.ts";
 import type { ExecOptions, ExecResult, JsonObject } from "../../ports.ts";
 import { objectIn, textOf } from "./answers.ts";
 import { type Deadline, startDeadline } from "./deadline.ts";
+import { END_MS, EXEC_MARK, endCommand } from "./end-programs.ts";
 import { readFrames } from "./frames.ts";
 import type { Call, Transport } from "./transport.ts";
 
@@ -12,51 +13,12 @@ const MAX_ERRORS_BYTES = 64 * 1024;
 /** The engine may report a program's end a moment after its streams ended. */
 const EXIT_WAIT_MS = 10_000;
 const POLL_MS = 100;
-const KILL_MS = 5_000;
-
-/** Variable that marks a program inside the container, so that a time-out can find it there. */
-const EXEC_MARK = "PRATIQUE_EXEC";
-
-/**
- * Ends the programs that carry a mark: the Engine API cannot signal an exec, so a second one does
- * it from inside. Needs a shell, tr, grep and kill in the container.
- */
-const KILL_SCRIPT = `for process in /proc/[0-9]*; do
-  if tr '\\0' '\\n' < "$process/environ" 2>/dev/null | grep -qx "$0"; then
-    kill -s "$1" "\${process#/proc/}" 2>/dev/null
-  fi
-done; true`;
-
-/** The same for the programs of any other mark: a crashed process knows its marks no more. */
-const END_LEFT_SCRIPT = `for signal in TERM KILL; do
-  tries=0
-  while [ "$tries" -lt 50 ]; do
-    found=
-    for process in /proc/[0-9]*; do
-      mark=$(tr '\\0' '\\n' < "$process/environ" 2>/dev/null | grep "^$0=")
-      if [ -z "$mark" ] || [ "$mark" = "$0=$1" ]; then continue; fi
-      found=yes
-      kill -s "$signal" "\${process#/proc/}" 2>/dev/null
-    done
-    if [ -z "$found" ]; then exit 0; fi
-    tries=$((tries + 1))
-    sleep 0.1
-  done
-done
-exit 1`;
-const END_LEFT_MS = 60_000;
-
 /** Ends what execs of a process that is gone left running. Throws EXEC_FAILED where they stay. */
 export async function endLeftExecs(transport: Transport, containerId: string): Promise<void> {
   const own = process.getBuiltinModule("node:crypto").randomUUID();
-  const command = ["/bin/sh", "-c", END_LEFT_SCRIPT, EXEC_MARK, own];
-  const { exitCode } = await execInContainer(
-    transport,
-    containerId,
-    command,
-    { timeoutMs: END_LEFT_MS },
-    own,
-  );
+  const command = endCommand("others", own);
+  const options = { timeoutMs: END_MS };
+  const { exitCode } = await execInContainer(transport, containerId, command, options, own);
   if (exitCode !== 0) throw EXEC_FAILED("what a crash left", "it survives being killed", false);
 }
 
@@ -69,7 +31,6 @@ export async function execInContainer(
   id: string = process.getBuiltinModule("node:crypto").randomUUID(),
 ): Promise<ExecResult> {
   const program = command[0] ?? "";
-  const mark = `${EXEC_MARK}=${id}`;
   const deadline = startDeadline({
     totalMs: options.timeoutMs,
     signal: options.signal,
@@ -79,7 +40,7 @@ export async function execInContainer(
   try {
     execId = await createExec(transport, containerId, command, {
       user: options.user,
-      environment: [...(options.env ?? []), mark],
+      environment: [...(options.env ?? []), `${EXEC_MARK}=${id}`],
       withInput: options.stdin !== undefined,
     });
     const output = await converse(transport, execId, options, deadline);
@@ -88,7 +49,7 @@ export async function execInContainer(
     const cause = deadline.signal.aborted ? deadline.signal.reason : error;
     options.stdin?.destroy();
     if (execId === null) throw cause;
-    const ended = await endExec(transport, { containerId, execId, mark, user: options.user });
+    const ended = await endExec(transport, { containerId, execId, id, user: options.user });
     if (cause instanceof TimeoutHit) throw EXEC_TIMEOUT(program, cause.boundMs, ended);
     if (deadline.signal.aborted) throw cause;
     throw EXEC_FAILED.because(cause, program, messageOf(cause), ended);
@@ -258,29 +219,26 @@ async function inspectExec(transport: Transport, execId: string): Promise<JsonOb
 /** Ends what a time-out left running inside the container; whether it is known to have ended. */
 async function endExec(
   transport: Transport,
-  exec: { containerId: string; execId: string; mark: string; user: string | undefined },
+  exec: { containerId: string; execId: string; id: string; user: string | undefined },
 ): Promise<boolean> {
   try {
-    for (const signal of ["TERM", "KILL"]) {
+    if ((await inspectExec(transport, exec.execId)).Running === false) return true;
+    const options = { user: exec.user, environment: [], withInput: false };
+    const command = endCommand("this", exec.id);
+    const ending = await createExec(transport, exec.containerId, command, options);
+    await transport.call({
+      method: "POST",
+      path: `/exec/${encodeURIComponent(ending)}/start`,
+      body: { Detach: true, Tty: false },
+    });
+    const endMs = performance.now() + END_MS;
+    for (;;) {
+      const isOver =
+        performance.now() > endMs || (await inspectExec(transport, ending)).Running === false;
       if ((await inspectExec(transport, exec.execId)).Running === false) return true;
-      const killer = await createExec(
-        transport,
-        exec.containerId,
-        ["/bin/sh", "-c", KILL_SCRIPT, exec.mark, signal],
-        { user: exec.user, environment: [], withInput: false },
-      );
-      await transport.call({
-        method: "POST",
-        path: `/exec/${encodeURIComponent(killer)}/start`,
-        body: { Detach: true, Tty: false },
-      });
-      const endMs = performance.now() + KILL_MS;
-      while (performance.now() < endMs) {
-        if ((await inspectExec(transport, exec.execId)).Running === false) return true;
-        await pause(POLL_MS);
-      }
+      if (isOver) return false;
+      await pause(POLL_MS);
     }
-    return false;
   } catch {
     // The container is gone, or has no shell: the error says that the end is not known.
     return false;

@@ -168,7 +168,7 @@ test("a disk that is or becomes too full, or a kill, leaves no file that counts 
   await fillServer(server);
   await server.sql(
     "atuin",
-    "create table noise as select gen_random_bytes(1000) as b from generate_series(1, 40000)",
+    "create table noise as select gen_random_bytes(1000) as b from generate_series(1, 120000)",
   );
   const { host, folder } = configured(lab);
   const manual = join(folder, "manual");
@@ -184,20 +184,27 @@ test("a disk that is or becomes too full, or a kill, leaves no file that counts 
       }),
     );
   mkdirSync(manual, { recursive: true });
-  await runProgram("mount", ["-t", "tmpfs", "-o", "size=420m", "none", folder]);
+  await runProgram("mount", ["-t", "tmpfs", "-o", "size=700m", "none", folder]);
   try {
     mkdirSync(manual);
-    const full = lab.pratique(["backup", "postgres", "--verbose"], { config: host.config });
+    const full = lab.startPratique(["backup", "postgres", "--verbose"], { config: host.config });
+    let stderr = "";
+    full.stderr?.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
+    const ended = once(full, "close");
     await partialOf();
+    // It stands still in the middle, however quick the machine is.
+    await lab.docker(["pause", "postgres"]);
     await runProgram("sh", ["-c", "cat /dev/zero > filler"], { folder, mayFail: true });
-    const { code, stderr } = await full;
+    await pollUntil("its progress", 10_000, () => (/dumping: /.test(stderr) ? true : undefined));
+    await lab.docker(["unpause", "postgres"]);
+    const [code] = await ended;
     assert.equal(code, 1, stderr);
     assert.match(stderr, /No space left|ENOSPC/i);
     assert.match(stderr, /dumping: [\d.]+ [kM]B of about [\d.]+ MB, [\d.]+ [kM]B\/s/);
     assert.deepEqual(readdirSync(manual), [], "no file is left behind");
     assert.deepEqual(await listed(), []);
     const early = await host.pratique("backup", "postgres");
-    assert.equal(early.code, 4, "too little space is found before the dump");
+    assert.equal(early.code, 4, `too little space is found before the dump: ${early.stderr}`);
     assert.match(early.stderr, /free/);
     rmSync(join(folder, "filler"));
 
@@ -211,6 +218,9 @@ test("a disk that is or becomes too full, or a kill, leaves no file that counts 
     assert.deepEqual(await listed(), good);
     const names = good.map((path) => basename(path));
     assert.deepEqual(readdirSync(manual).toSorted(), [...names, ...names.map((n) => `${n}.json`)]);
+    // An orphan of process 1 that a signal ends is taken for a crashed backend.
+    const { stderr: log } = await lab.docker(["logs", "postgres"]);
+    assert.doesNotMatch(log, /terminating any other active server processes/);
   } finally {
     await runProgram("umount", ["--lazy", folder]);
   }

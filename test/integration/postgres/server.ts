@@ -67,7 +67,7 @@ export function serverNamed(lab: Lab, name: string, user = "postgres"): Server {
         user,
       ];
       const commands = statements.flatMap((statement) => ["-c", statement]);
-      const args = ["exec", name, ...psql, "-d", conninfo(database), ...commands];
+      const args = ["exec", name, ...psql, "-d", conninfo({ dbname: database }), ...commands];
       return (await lab.docker(args)).stdout;
     },
     async ready() {
@@ -82,8 +82,11 @@ export function serverNamed(lab: Lab, name: string, user = "postgres"): Server {
   };
 }
 
-function conninfo(database: string): string {
-  return `dbname='${database.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
+function conninfo(settings: Readonly<Record<string, string>>): string {
+  const quoted = (value: string) => `'${value.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
+  return Object.entries(settings)
+    .map(([name, value]) => `${name}=${quoted(value)}`)
+    .join(" ");
 }
 
 /** The word of \\connect: C's escapes in single quotes, then SQL's double quotes are taken off. */
@@ -163,7 +166,7 @@ export async function checksums(server: Server): Promise<Record<string, string>>
   const asked = names
     .split("\n")
     .flatMap((database) => [
-      `\\connect ${connectWord(`${conninfo(database)} user=${server.user}`)}`,
+      `\\connect ${connectWord(conninfo({ dbname: database, user: server.user }))}`,
       SUMS,
     ]);
   const lines = await server.sql("postgres", ...asked);

@@ -49,7 +49,7 @@ export function checkerOf(endpoint: string, yaml: string, options: CheckerOption
     scanner: options.scanner ?? NO_SCANNER,
     vantage: options.vantage ?? { kind: "host" },
     config,
-    pace: { probeTimeoutMs: 1000, deepPauseMs: 200 },
+    pace: { probeTimeoutMs: PROBE_TIMEOUT_MS, deepPauseMs: 200 },
   };
   return {
     engine,
@@ -60,6 +60,9 @@ export function checkerOf(endpoint: string, yaml: string, options: CheckerOption
       awaitHealthy(targetNamed(name, config), deps, { ...DEFAULTS, ...how }),
   };
 }
+
+/** An exec takes half a second where three labs share two cores. */
+export const PROBE_TIMEOUT_MS = 3000;
 
 const DEFAULTS: AwaitOptions = {
   deadlineMs: 30_000,
