@@ -81,19 +81,18 @@ export async function readCluster(client: PostgresClient): Promise<ClusterFacts>
   const [cluster] = await client.rows<Named<"roles" | "tablespaces">>("postgres", CLUSTER);
   if (cluster === undefined) throw new Error("a select without table gives one row");
   const { databases, roles, tablespaces, ...server } = cluster;
-  const extensions: Record<string, Extension[]> = {};
-  const mismatches: { name: string }[] = [];
-  if (server.versionNumber >= HAS_COLLATION_VERSION)
-    mismatches.push(...(await client.rows<{ name: string }>("postgres", DATABASE_COLLATIONS)));
-  for (const { name, mayConnect } of databases) {
-    if (!mayConnect) continue;
-    const [found] = await client.rows<{ extensions: Extension[]; mismatches: { name: string }[] }>(
-      name,
-      DATABASE,
-    );
-    extensions[name] = found?.extensions ?? [];
-    mismatches.push(...(found?.mismatches ?? []));
-  }
+  const names = databases.filter(({ mayConnect }) => mayConnect).map(({ name }) => name);
+  const hasVersions = server.versionNumber >= HAS_COLLATION_VERSION;
+  const answers = await client.ask([
+    ...(hasVersions ? [{ database: "postgres", select: DATABASE_COLLATIONS }] : []),
+    ...names.map((database) => ({ database, select: DATABASE })),
+  ]);
+  const ofCluster = hasVersions ? (answers.shift() as { name: string }[]) : [];
+  const found = answers.flat() as { extensions: Extension[]; mismatches: { name: string }[] }[];
+  const extensions = Object.fromEntries(
+    names.map((name, at) => [name, found[at]?.extensions ?? []]),
+  );
+  const mismatches = [...ofCluster, ...found.flatMap((each) => each.mismatches)];
   return {
     systemIdentifier: server.systemIdentifier,
     serverVersion: server.serverVersion,

@@ -7,7 +7,7 @@ import { connect, type PostgresClient } from "./client.ts";
 const FRESH_CLUSTER = "PostgreSQL init process complete";
 const LOG_TROUBLE = /\b(PANIC|invalid page|could not read block|is incompatible with server)\b/;
 const LOG_LINES = 500;
-const LOADABLE = `select extname as name, extversion as version from pg_extension e
+const UNLOADABLE = `select extname as name, extversion as version from pg_extension e
   where not exists (select 1 from pg_available_extension_versions v
     where v.name = e.extname and v.version = e.extversion)`;
 const FILE_ERRORS =
@@ -61,39 +61,38 @@ function linesSince(log: readonly string[]): readonly string[] {
 }
 
 async function serverTroubles(client: PostgresClient, now: ClusterFacts): Promise<string[]> {
-  const problems: string[] = [];
-  for (const [database] of Object.entries(now.extensions)) {
-    for (const { name, version } of await client.rows<{ name: string; version: string }>(
-      database,
-      LOADABLE,
-    )) {
-      problems.push(`the image has no ${name} ${version} (used in ${database})`);
-    }
-  }
-  const errors = await client.rows<{ error: string }>("postgres", FILE_ERRORS);
-  problems.push(...errors.map(({ error }) => `a setting is refused: ${error}`));
-  return problems;
+  const databases = Object.keys(now.extensions);
+  const [errors = [], ...unloadable] = await client.ask([
+    { database: "postgres", select: FILE_ERRORS },
+    ...databases.map((database) => ({ database, select: UNLOADABLE })),
+  ]);
+  return [
+    ...databases.flatMap((database, at) =>
+      (unloadable[at] ?? []).map(
+        ({ name, version }) => `the image has no ${name} ${version} (used in ${database})`,
+      ),
+    ),
+    ...errors.map(({ error }) => `a setting is refused: ${error}`),
+  ];
 }
 
 /** Writes into a throwaway database, never into anybody else's. */
 async function proveWrites(client: PostgresClient, operationId: string): Promise<void> {
   const name = writeTestDatabase(operationId);
-  await client.execute("postgres", [`DROP DATABASE IF EXISTS ${name}`], WRITE_TIMEOUT_MS);
-  await client.execute(
-    "postgres",
-    [`CREATE DATABASE ${name} TEMPLATE template0`],
-    WRITE_TIMEOUT_MS,
-  );
-  await client.execute(
-    name,
+  const outside = [`DROP DATABASE IF EXISTS ${name}`, `CREATE DATABASE ${name} TEMPLATE template0`];
+  const inside = [
+    "CREATE TABLE proof (id int PRIMARY KEY, at timestamptz)",
+    "INSERT INTO proof SELECT n, now() FROM generate_series(1, 1000) n",
+    "CHECKPOINT",
+  ];
+  await client.executeAll(
     [
-      "CREATE TABLE proof (id int PRIMARY KEY, at timestamptz)",
-      "INSERT INTO proof SELECT n, now() FROM generate_series(1, 1000) n",
-      "CHECKPOINT",
+      ...outside.map((sql) => ({ database: "postgres", sql })),
+      ...inside.map((sql) => ({ database: name, sql })),
+      { database: "postgres", sql: `DROP DATABASE ${name}` },
     ],
     WRITE_TIMEOUT_MS,
   );
-  await client.execute("postgres", [`DROP DATABASE ${name}`], WRITE_TIMEOUT_MS);
 }
 
 /** The database of the write test; a crash may leave it behind. */

@@ -2,6 +2,7 @@ import { POSTGRES_QUERY_FAILED } from "../errors.ts";
 import type { ContainerInspect, Engine, ExecOptions, ExecResult } from "../ports.ts";
 import { containerSetting } from "../services/container-setting.ts";
 import { oneLine, redactorFor } from "../services/evidence.ts";
+import { type Asking, askAll, doAll, type Question, type Statement } from "./ask.ts";
 
 const CONNECT_TIMEOUT_S = 10;
 const DEFAULT_QUERY_MS = 60_000;
@@ -12,8 +13,12 @@ export interface PostgresClient {
   readonly user: string;
   /** Rows of one SELECT as objects; names and values of any kind survive. */
   rows<Row>(database: string, select: string, timeoutMs?: number): Promise<Row[]>;
+  /** The same for many questions by one program, in their order; `timeoutMs` is for each. */
+  ask(questions: readonly Question[], timeoutMs?: number): Promise<Record<string, unknown>[][]>;
   /** Statements without an answer, each on its own. Never for names from outside: quote them. */
   execute(database: string, statements: readonly string[], timeoutMs?: number): Promise<void>;
+  /** The same in several databases, one after the other. */
+  executeAll(statements: readonly Statement[], timeoutMs?: number): Promise<void>;
   /** A client program with connection options in its environment. */
   run(command: readonly string[], options: Omit<ExecOptions, "env">): Promise<ExecResult>;
 }
@@ -41,37 +46,40 @@ export async function connect(
     return await engine.exec(container.Id, command, { ...options, env });
   }
 
-  async function psql(database: string, sql: readonly string[], timeoutMs: number) {
-    const timeout = `SET statement_timeout = ${timeoutMs};`;
-    const result = await run(
-      [
-        ...["psql", "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-d", conninfo(database)],
-        ...[timeout, ...sql].flatMap((statement) => ["-c", statement]),
-      ],
-      { timeoutMs: timeoutMs + 15_000 },
-    );
-    if (result.exitCode === 0) return result.stdout;
-    const said = oneLine(redact(result.stderr), 300);
-    throw POSTGRES_QUERY_FAILED(container.Name.slice(1), database, said);
+  function asking(count: number, timeoutMs: number): Asking {
+    return {
+      run: (command) => run(command, { timeoutMs: count * timeoutMs + 15_000 }),
+      statementMs: timeoutMs,
+      failure: (database, said) =>
+        POSTGRES_QUERY_FAILED(container.Name.slice(1), database, oneLine(redact(said), 300)),
+    };
+  }
+
+  async function ask(questions: readonly Question[], timeoutMs = DEFAULT_QUERY_MS) {
+    return await askAll(questions, asking(questions.length, timeoutMs));
+  }
+
+  async function executeAll(statements: readonly Statement[], timeoutMs = DEFAULT_QUERY_MS) {
+    await doAll(statements, asking(statements.length, timeoutMs));
   }
 
   return {
     container,
     user: name,
     run,
-    async rows(database, select, timeoutMs = DEFAULT_QUERY_MS) {
-      const json = `select coalesce(json_agg(r), '[]'::json) from (${select}) as r`;
-      return JSON.parse(await psql(database, [json], timeoutMs));
+    async rows<Row>(database: string, select: string, timeoutMs?: number) {
+      const [rows] = await ask([{ database, select }], timeoutMs);
+      return rows as Row[];
     },
-    async execute(database, statements, timeoutMs = DEFAULT_QUERY_MS) {
-      await psql(database, statements, timeoutMs);
+    ask,
+    async execute(database, statements, timeoutMs) {
+      await executeAll(
+        statements.map((sql) => ({ database, sql })),
+        timeoutMs,
+      );
     },
+    executeAll,
   };
-}
-
-/** A database's name as libpq takes it, whatever it looks like (`a=b`, `postgres://x`). */
-export function conninfo(database: string): string {
-  return `dbname='${database.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
 }
 
 /** An identifier as SQL has it. */

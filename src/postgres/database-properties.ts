@@ -3,7 +3,7 @@ import { type PostgresClient, quoteName, quoteText } from "./client.ts";
 import type { FreshCluster } from "./fresh-cluster.ts";
 
 /** A server that answers queries, or the throwaway one that a whole dump was restored into. */
-type Source = Pick<PostgresClient | FreshCluster, "rows">;
+type Source = Pick<PostgresClient | FreshCluster, "ask">;
 
 export interface DatabaseProperties {
   owner: string;
@@ -27,29 +27,25 @@ export async function databaseProperties(
   database: string,
 ): Promise<DatabaseProperties | null> {
   const name = quoteText(database);
-  const [found] = await source.rows<Omit<DatabaseProperties, "grants" | "settings">>(
-    "postgres",
+  const selects = [
     `select pg_get_userbyid(datdba) as owner, pg_encoding_to_char(encoding) as encoding,
       datcollate as collate, datctype as ctype, datconnlimit as "connectionLimit",
       coalesce(to_jsonb(d)->>'datlocprovider', 'c') as provider,
       coalesce(to_jsonb(d)->>'datlocale', to_jsonb(d)->>'daticulocale') as locale,
       shobj_description(oid, 'pg_database') as comment
       from pg_database d where datname = ${name}`,
-  );
-  if (found === undefined) return null;
-  const grants = await source.rows<DatabaseProperties["grants"][number]>(
-    "postgres",
     `select case grantee when 0 then null else pg_get_userbyid(grantee) end as grantee,
       privilege_type as privilege, is_grantable as option
       from pg_database, aclexplode(datacl) where datname = ${name}`,
-  );
-  const settings = await source.rows<DatabaseProperties["settings"][number]>(
-    "postgres",
     `select case setrole when 0 then null else pg_get_userbyid(setrole) end as role,
       setconfig as entries from pg_db_role_setting
       where setdatabase = (select oid from pg_database where datname = ${name})`,
+  ];
+  const [databases, grants, settings] = await source.ask(
+    selects.map((select) => ({ database: "postgres", select })),
   );
-  return { ...found, grants, settings };
+  const [found] = databases ?? [];
+  return found === undefined ? null : ({ ...found, grants, settings } as DatabaseProperties);
 }
 
 /** Makes an empty database like that; without properties, like the server's own default. */

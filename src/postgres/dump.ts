@@ -3,8 +3,9 @@ import { DUMP_FAILED, DUMP_NO_SPACE, isError, OperatorError } from "../errors.ts
 import type { Ports } from "../ports.ts";
 import { oneLine, redactorFor } from "../services/evidence.ts";
 import { formatBytes } from "../values/bytes.ts";
+import { conninfo } from "./ask.ts";
 import { type ClusterFacts, readCluster, unreachable } from "./baseline.ts";
-import { conninfo, type PostgresClient } from "./client.ts";
+import type { PostgresClient } from "./client.ts";
 import { type DumpManifest, manifestPath, type Occasion } from "./dump-manifest.ts";
 import { type DumpContents, DumpScan } from "./dump-scan.ts";
 import { dropPartials, dumpPath } from "./dump-store.ts";

@@ -2,7 +2,7 @@
 import { RESTORE_FAILED } from "../errors.ts";
 import type { DumpFiles, Engine, ExecResult } from "../ports.ts";
 import { oneLine } from "../services/evidence.ts";
-import { conninfo } from "./client.ts";
+import { askAll, conninfo, type Question } from "./ask.ts";
 import type { DumpContents } from "./dump-scan.ts";
 import type { Helper } from "./helper.ts";
 
@@ -29,7 +29,8 @@ export interface FreshClusterRequest {
 
 /** A running server in a helper that only its own socket reaches. */
 export interface FreshCluster {
-  rows<Row>(database: string, select: string): Promise<Row[]>;
+  /** The rows of every question, in their order. */
+  ask(questions: readonly Question[]): Promise<Record<string, unknown>[][]>;
   /** Runs a client program with its connection. */
   client(
     command: readonly string[],
@@ -88,15 +89,12 @@ chmod 0644 "$3"`;
     await awaitServer(client, server);
     return await work({
       client,
-      rows: async (database, select) => {
-        const json = `select coalesce(json_agg(r), '[]'::json) from (${select}) as r`;
-        const psql = ["psql", "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1"];
-        const result = await client([...psql, "-d", conninfo(database), "-c", json], {
-          timeoutMs: COMPARE_TIMEOUT_MS,
-        });
-        if (result.exitCode !== 0) throw RESTORE_FAILED(oneLine(result.stderr, 300));
-        return JSON.parse(result.stdout);
-      },
+      ask: async (questions) =>
+        await askAll(questions, {
+          run: (psql) => client(psql, { timeoutMs: COMPARE_TIMEOUT_MS }),
+          statementMs: null,
+          failure: (_database, said) => RESTORE_FAILED(oneLine(said, 300)),
+        }),
     });
   } finally {
     await engine
@@ -201,36 +199,33 @@ export async function compareWithDump(
   contents: DumpContents,
 ): Promise<void> {
   const problems: string[] = [];
-  const databases = await cluster.rows<{ name: string }>(
-    "postgres",
-    "select datname as name from pg_database",
-  );
-  const there = new Set(databases.map(({ name }) => name));
-  const roles = await cluster.rows<{ name: string }>(
-    "postgres",
-    "select rolname as name from pg_roles",
-  );
-  const restoredRoles = new Set(roles.map(({ name }) => name));
+  const names = await cluster.ask([
+    { database: "postgres", select: "select datname as name from pg_database" },
+    { database: "postgres", select: "select rolname as name from pg_roles" },
+  ]);
+  const [there, restoredRoles] = names.map((rows) => new Set(rows.map(({ name }) => name)));
   for (const role of contents.roles) {
-    if (!restoredRoles.has(role)) problems.push(`role ${role} is missing`);
+    if (restoredRoles?.has(role) !== true) problems.push(`role ${role} is missing`);
   }
-  for (const { name, tables } of contents.databases) {
+  const expected = contents.databases.flatMap(({ name, tables }) => {
     const database = name ?? "postgres";
-    if (!there.has(database)) {
-      problems.push(`database ${database} is missing`);
-      continue;
-    }
-    for (const table of tables) {
-      const [counted] = await cluster.rows<{ count: number }>(
-        database,
-        `select count(*) as count from only ${table.name}`,
-      );
-      if (counted?.count !== table.rows) {
-        problems.push(`${database}: ${table.name} has ${counted?.count} rows, not ${table.rows}`);
-      }
-    }
+    if (there?.has(database) === true) return tables.map((table) => ({ database, ...table }));
+    problems.push(`database ${database} is missing`);
+    return [];
+  });
+  const counts = await cluster.ask(
+    expected.map(({ database, name }) => ({ database, select: countOf(name) })),
+  );
+  for (const [at, { database, name, rows }] of expected.entries()) {
+    const count = counts[at]?.[0]?.count;
+    if (count !== rows) problems.push(`${database}: ${name} has ${count} rows, not ${rows}`);
   }
   if (problems.length > 0) throw RESTORE_FAILED(problems.slice(0, 5).join("; "));
+}
+
+/** Of a table as dumps name it, without those that inherit from it. */
+export function countOf(table: string): string {
+  return `select count(*) as count from only ${table}`;
 }
 
 /** Statistics do not come with a dump; without them plans are bad. */

@@ -11,7 +11,8 @@ import type { RunContext } from "../update/context.ts";
 import { beginOperation } from "../update/operation.ts";
 import { STAY_MS, sendOutbox } from "../update/send-outbox.ts";
 import { Steps } from "../update/steps.ts";
-import { connect, conninfo, type PostgresClient, quoteName } from "./client.ts";
+import { conninfo } from "./ask.ts";
+import { connect, type PostgresClient, quoteName } from "./client.ts";
 import { holdPolicies, stopCompanions } from "./companions.ts";
 import {
   createDatabase,
@@ -23,6 +24,7 @@ import { serverArguments, withRestoredDump } from "./drill.ts";
 import type { DumpedTable } from "./dump-scan.ts";
 import { stamp } from "./dump-store.ts";
 import { finishDatabaseRestore, leaveDatabaseRestore } from "./end-database-restore.ts";
+import { countOf } from "./fresh-cluster.ts";
 import { awaitIdle } from "./idle.ts";
 import { type PostgresUpdate, updateOf } from "./postgres-update.ts";
 import { addressBook } from "./preflight.ts";
@@ -159,10 +161,13 @@ async function compare(
   tables: readonly DumpedTable[],
 ): Promise<void> {
   const problems: string[] = [];
-  for (const { name, rows } of tables) {
-    const select = `select count(*) as count from only ${name}`;
-    const [counted] = await client.rows<{ count: number }>(temporary, select, LONGEST_MS);
-    if (counted?.count !== rows) problems.push(`${name} has ${counted?.count} rows, not ${rows}`);
+  const counts = await client.ask(
+    tables.map(({ name }) => ({ database: temporary, select: countOf(name) })),
+    LONGEST_MS,
+  );
+  for (const [at, { name, rows }] of tables.entries()) {
+    const count = counts[at]?.[0]?.count;
+    if (count !== rows) problems.push(`${name} has ${count} rows, not ${rows}`);
   }
   if (problems.length > 0) throw RESTORE_FAILED(problems.slice(0, 5).join("; "));
 }

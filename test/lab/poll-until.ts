@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 /**
- * Asks every 50 ms until the answer is not undefined, and returns it. Rejects after `timeoutMs`
- * with the last error of `ask` as cause; errors before that count as "not yet".
+ * Asks every 50 ms until the answer is not undefined, and returns it; what takes long to ask, less
+ * often: what is waited for needs the machine. Rejects after `timeoutMs` with the last error of
+ * `ask` as cause; errors before that count as "not yet".
  */
 export async function pollUntil<T>(
   what: string,
@@ -12,6 +13,7 @@ export async function pollUntil<T>(
   const startMs = performance.now();
   let cause: unknown;
   for (;;) {
+    const askedMs = performance.now();
     try {
       const answer = await ask();
       if (answer !== undefined) return answer;
@@ -20,10 +22,11 @@ export async function pollUntil<T>(
       if (error instanceof HopelessError) throw error;
       cause = error;
     }
-    if (performance.now() - startMs > timeoutMs) {
+    const nowMs = performance.now();
+    if (nowMs - startMs > timeoutMs) {
       throw new Error(`${what}: not within ${timeoutMs} ms`, { cause });
     }
-    await sleep(50);
+    await sleep(Math.max(50, 2 * (nowMs - askedMs)));
   }
 }
 
