@@ -43,7 +43,7 @@ export async function pushImage(
 ): Promise<LabImage> {
   const { repository, version: tag } = splitReference(reference);
   const types = MEDIA_TYPES[spec.format ?? "oci"];
-  const layers = [rootLayer(spec) ?? baseLayer(busybox), ...ownLayers(spec)];
+  const layers = [...(rootLayers(spec) ?? [baseLayer(busybox)]), ...ownLayers(spec)];
   for (const layer of layers) await registry.pushBlob(repository, layer.content);
 
   const architectures = spec.architectures ?? [ARCHITECTURE];
@@ -147,9 +147,8 @@ function imageConfig(spec: ImageSpec, layers: readonly Layer[], architecture: st
   };
 }
 
-function rootLayer({ rootFileSystem }: ImageSpec): Layer | null {
-  if (rootFileSystem === undefined) return null;
-  return { content: readFileSync(rootFileSystem.file), diffId: rootFileSystem.diffId };
+function rootLayers({ rootFileSystem }: ImageSpec): Layer[] | undefined {
+  return rootFileSystem?.map(({ file, diffId }) => ({ content: readFileSync(file), diffId }));
 }
 
 let cachedBaseLayer: Layer | undefined;

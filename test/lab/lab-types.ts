@@ -121,8 +121,8 @@ export interface DebianPackageVersion {
 
 /** behaviours.ts has ready-made ones. Images have busybox with its applets in /bin. */
 export interface ImageSpec {
-  /** A gzipped tar archive instead of busybox (postgres-images.ts), with its digest unpacked. */
-  rootFileSystem?: { file: string; diffId: string };
+  /** Gzipped tar archives instead of busybox (postgres-images.ts), with their digests unpacked. */
+  rootFileSystem?: readonly { file: string; diffId: string }[];
   /** The root file system's own /etc/os-release stays; only dpkg's list is written. */
   keepsRelease?: boolean;
   /** Debian 12 packages the image claims to have, by name; findings follow from the versions. */

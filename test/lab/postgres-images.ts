@@ -1,8 +1,18 @@
 /**
  * Images of real PostgreSQL that behave like the official ones: 15 in two minor versions on Debian
- * 12, 17 on Debian 13. The root file system is unpacked from Debian's packages once.
+ * 12, 17 on Debian 13. The root file system is unpacked from Debian's packages once; as with the
+ * official ones, two minor versions share the layer below the server.
  */
-import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  globSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { type CachedPart, preparedFolder } from "./cache.ts";
 import type { DebianRelease } from "./debian-packages.ts";
@@ -15,12 +25,14 @@ export type PostgresVersion = "15-old" | "15" | "17";
 interface Recipe {
   major: string;
   release: DebianRelease;
+  /** The version whose system it stands on. */
+  system: PostgresVersion;
 }
 
 const RECIPES: Readonly<Record<PostgresVersion, Recipe>> = {
-  "15-old": { major: "15", release: "bookworm" },
-  "15": { major: "15", release: "bookworm-security" },
-  "17": { major: "17", release: "trixie" },
+  "15-old": { major: "15", release: "bookworm", system: "15-old" },
+  "15": { major: "15", release: "bookworm-security", system: "15-old" },
+  "17": { major: "17", release: "trixie", system: "17" },
 };
 
 /** What an operator's shell in the container finds. */
@@ -40,18 +52,19 @@ const UNNEEDED =
 
 export const postgresImages: CachedPart = {
   name: "postgres-images",
-  recipe: { RECIPES, tools: [...TOOLS, ...MORE_TOOLS], without: UNNEEDED.source, revision: 1 },
+  recipe: { RECIPES, tools: [...TOOLS, ...MORE_TOOLS], without: UNNEEDED.source, revision: 2 },
   async make(folder, scratch) {
     for (const [version, recipe] of Object.entries(RECIPES)) {
-      await makeRootFileSystem(recipe, join(scratch, version), join(folder, version));
+      await makeRootFileSystem(version, recipe, join(scratch, version), folder);
     }
   },
 };
 
 async function makeRootFileSystem(
-  { major, release }: Recipe,
+  version: string,
+  { major, release, system }: Recipe,
   scratch: string,
-  target: string,
+  folder: string,
 ): Promise<void> {
   const root = await unpackRoot(
     [`postgresql-${major}`, ...TOOLS, ...MORE_TOOLS],
@@ -65,15 +78,32 @@ async function makeRootFileSystem(
     rmSync(join(library, each), { recursive: true, force: true });
   }
   prepareSystem(root, major);
-  await packRoot(root, target);
+  const own = ["usr/lib/postgresql", "usr/share/postgresql"];
+  const libraries = globSync("usr/lib/*/libpq.so*", { cwd: root });
+  await packRoot(root, join(folder, version), { only: [...own, ...libraries] });
+  if (version === system) {
+    await packRoot(root, join(folder, `${version}-system`), { without: [...own, ...libraries] });
+  }
   const program = join(root, "usr/lib/postgresql", major, "bin/postgres");
   const strings = readFileSync(program).toString("latin1");
   const [, text = "unknown"] = /PostgreSQL (\d+\.\d+) \(Debian/.exec(strings) ?? [];
-  writeFileSync(`${target}.version`, text);
+  writeFileSync(join(folder, `${version}.version`), text);
 }
+
+/** Of two thousand files that each pull would unpack. */
+const ZONES = ["Etc", "Europe", "UTC"];
 
 /** What the packages' own scripts and the official Dockerfile would have done. */
 function prepareSystem(root: string, major: string): void {
+  const zones = join(root, "usr/share/zoneinfo");
+  for (const name of readdirSync(zones).filter((each) => !ZONES.includes(each))) {
+    rmSync(join(zones, name), { recursive: true });
+  }
+  for (const path of globSync("usr/lib/*/gconv", { cwd: root })) {
+    rmSync(join(root, path), { recursive: true });
+  }
+  // Without it initdb compares all zones with the system's.
+  symlinkSync("/usr/share/zoneinfo/Etc/UTC", join(root, "etc/localtime"));
   const sample = join(root, "usr/share/postgresql", major, "postgresql.conf.sample");
   const text = readFileSync(sample, "utf8");
   writeFileSync(sample, text.replace(/^#?listen_addresses\s*=\s*\S+/m, "listen_addresses = '*'"));
@@ -148,13 +178,14 @@ exec "$@"
 /** The official image's shape around the root file system; vary it with spread. */
 export function postgresImage(version: PostgresVersion): ImageSpec {
   const folder = preparedFolder(postgresImages);
-  const { major } = RECIPES[version];
+  const { major, system } = RECIPES[version];
+  const layer = (name: string) => ({
+    file: join(folder, `${name}.tar.gz`),
+    diffId: readFileSync(join(folder, `${name}.diff-id`), "utf8"),
+  });
   const minor = postgresMinor(version);
   return {
-    rootFileSystem: {
-      file: join(folder, `${version}.tar.gz`),
-      diffId: readFileSync(join(folder, `${version}.diff-id`), "utf8"),
-    },
+    rootFileSystem: [layer(`${system}-system`), layer(version)],
     packages: { [`postgresql-${major}`]: `${minor}-0` },
     files: { "/usr/local/bin/docker-entrypoint.sh": ENTRYPOINT },
     keepsRelease: true,

@@ -33,11 +33,20 @@ export async function unpackRoot(
   return root;
 }
 
-/** Writes `target`.tar.gz, the same for the same files, and the digest of the archive in it. */
-export async function packRoot(root: string, target: string): Promise<void> {
+/**
+ * Writes `target`.tar.gz, the same for the same files, and the digest of the archive in it: of the
+ * whole root, or of the parts below these paths, or of all the others.
+ */
+export async function packRoot(
+  root: string,
+  target: string,
+  { only = ["."], without = [] }: { only?: readonly string[]; without?: readonly string[] } = {},
+): Promise<void> {
   const archive = `${target}.tar`;
   const reproducible = ["--sort=name", "--mtime=@0", "--owner=0", "--group=0", "--numeric-owner"];
-  await runProgram("tar", [...reproducible, "-C", root, "-cf", archive, "."], {
+  const excluded = without.map((path) => `--exclude=./${path}`);
+  const paths = only.map((path) => (path === "." ? path : `./${path}`));
+  await runProgram("tar", [...reproducible, "-C", root, ...excluded, "-cf", archive, ...paths], {
     timeoutMs: 5 * 60_000,
   });
   const { stdout } = await runProgram("sha256sum", [archive]);

@@ -12,6 +12,7 @@ import { ignoresSigterm, webWithoutHealthcheck } from "../../lab/behaviours.ts";
 import type { Lab, LabOptions } from "../../lab/lab-types.ts";
 import { openLab } from "../../lab/open-lab.ts";
 import { pollUntil } from "../../lab/poll-until.ts";
+import { findPrograms } from "../../lab/programs.ts";
 
 const UP = { operationId: "test", timeoutMs: 60_000 };
 const PARTS = { parts: ["engine", "registry"] } as const;
@@ -47,12 +48,9 @@ async function openProject(options: LabOptions = PARTS) {
   return { lab, image, appImage, folder, file, content, write, engine, compose, projectOf };
 }
 
-function composeIn(lab: Lab, command?: readonly string[]): Compose {
-  return createCompose({
-    endpoint: lab.engine.url,
-    environment: lab.environment,
-    ...(command === undefined ? {} : { command }),
-  });
+/** By the docker program and its plugin, as on most machines. */
+function composeIn(lab: Lab, command = [findPrograms().docker, "compose"]): Compose {
+  return createCompose({ endpoint: lab.engine.url, environment: lab.environment, command });
 }
 
 for (const engineVersion of ["26.1", "20.10"] as const) {

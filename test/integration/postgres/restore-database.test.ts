@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { gunzipSync } from "node:zlib";
 import { openLab } from "../../lab/open-lab.ts";
+import { answers } from "./server.ts";
 import { openDatabaseHost, RUNNING } from "./update-lab.ts";
 
 const PROPERTIES = `select pg_get_userbyid(datdba),
@@ -28,8 +29,10 @@ test("one database comes back out of every kind of dump, and the others are left
   );
   const stateOf = async () => ({
     data: await database.data(),
-    properties: await server.sql("postgres", PROPERTIES),
-    relations: await server.sql("atuin", RELATIONS),
+    besides: await answers(server, [
+      { database: "postgres", statements: [PROPERTIES] },
+      { database: "atuin", statements: [RELATIONS] },
+    ]),
   });
   const before = await stateOf();
   const made = await host.pratique("backup", "postgres", "--per-database", "--json");

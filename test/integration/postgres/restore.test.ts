@@ -6,7 +6,7 @@ import { gunzipSync, gzipSync } from "node:zlib";
 import { openLab } from "../../lab/open-lab.ts";
 import { pollUntil } from "../../lab/poll-until.ts";
 import { runProgram } from "../../lab/run-program.ts";
-import { pushPostgres } from "./server.ts";
+import { answers, pushPostgres } from "./server.ts";
 import { type DatabaseHost, openDatabaseHost, RUNNING } from "./update-lab.ts";
 
 /** A database that refuses connections is in no dump of pg_dumpall: its manifest says so. */
@@ -22,15 +22,14 @@ const RELATIONS = `select relname, pg_get_userbyid(relowner), relacl::text from 
 
 /** Everything that a restore must bring back. */
 async function stateOf({ server, data }: DatabaseHost): Promise<unknown> {
-  return {
-    data: await data(),
-    properties: await server.sql("postgres", PROPERTIES),
-    relations: await server.sql("atuin", RELATIONS),
-    roles: await server.sql("postgres", "select rolname, rolcanlogin from pg_roles order by 1"),
-    hba: await server.sql("postgres", "select md5(pg_read_file('pg_hba.conf'))"),
-    setting: await server.sql("postgres", "show work_mem"),
-    inDatabase: await server.sql("postgres", IN_DATABASE),
-  };
+  const roles = "select rolname, rolcanlogin from pg_roles order by 1";
+  const hba = "select md5(pg_read_file('pg_hba.conf'))";
+  const ofServer = [PROPERTIES, IN_DATABASE, roles, hba, "show work_mem"];
+  const besides = await answers(server, [
+    { database: "postgres", statements: ofServer },
+    { database: "atuin", statements: [RELATIONS] },
+  ]);
+  return { data: await data(), besides: besides.split("\n") };
 }
 
 async function spoil({ server }: DatabaseHost): Promise<void> {

@@ -95,27 +95,37 @@ function connectWord(text: string): string {
   return `'${escaped.replaceAll('"', '""""')}'`;
 }
 
+/** What each database says to its statements, all by one program. */
+export async function answers(
+  server: Server,
+  asked: readonly { database: string; statements: readonly string[] }[],
+): Promise<string> {
+  const steps = asked.flatMap(({ database, statements }) => [
+    `\\connect ${connectWord(conninfo({ dbname: database, user: server.user }))}`,
+    ...statements,
+  ]);
+  return await server.sql("postgres", ...steps);
+}
+
 /** What is there besides rows: roles with their passwords, databases with rights and settings, extensions. */
 export async function definitions(server: Server): Promise<string[]> {
-  const lines = await server.sql(
-    "postgres",
-    "select 'role ' || (to_jsonb(a) - 'oid')::text from pg_authid a where rolname !~ '^pg_' order by 1",
-    "select 'database ' || datname || ' of ' || pg_get_userbyid(datdba) || ' ' || pg_encoding_to_char(encoding) || ' ' || datcollate || ' ' || coalesce((select string_agg(a::text, ',' order by a::text) from unnest(datacl) a), '') || ' ' || datallowconn from pg_database order by 1",
-    "select 'setting ' || coalesce(datname, '') || ' ' || setconfig::text from pg_db_role_setting s left join pg_database d on d.oid = s.setdatabase order by 1",
-  );
   const names = await server.sql(
     "postgres",
     "select datname from pg_database where datallowconn and datconnlimit <> -2 order by 1",
   );
-  const found = lines.split("\n");
-  for (const database of names.split("\n")) {
-    const extensions = await server.sql(
-      database,
-      "select string_agg(extname || ' ' || extversion, ', ' order by 1) from pg_extension",
-    );
-    found.push(`extensions of ${database}: ${extensions}`);
-  }
-  return found;
+  const ofServer = [
+    "select 'role ' || (to_jsonb(a) - 'oid')::text from pg_authid a where rolname !~ '^pg_' order by 1",
+    "select 'database ' || datname || ' of ' || pg_get_userbyid(datdba) || ' ' || pg_encoding_to_char(encoding) || ' ' || datcollate || ' ' || coalesce((select string_agg(a::text, ',' order by a::text) from unnest(datacl) a), '') || ' ' || datallowconn from pg_database order by 1",
+    "select 'setting ' || coalesce(datname, '') || ' ' || setconfig::text from pg_db_role_setting s left join pg_database d on d.oid = s.setdatabase order by 1",
+  ];
+  const ofEach = [
+    "select 'extensions of ' || current_database() || ': ' || string_agg(extname || ' ' || extversion, ', ' order by extname) from pg_extension",
+  ];
+  const said = await answers(server, [
+    { database: "postgres", statements: ofServer },
+    ...names.split("\n").map((database) => ({ database, statements: ofEach })),
+  ]);
+  return said.split("\n");
 }
 
 /** Two applications' databases, with what a dump must not lose. */
@@ -163,13 +173,8 @@ export async function checksums(server: Server): Promise<Record<string, string>>
     "postgres",
     "select datname from pg_database where datallowconn and datconnlimit <> -2 and not datistemplate order by 1",
   );
-  const asked = names
-    .split("\n")
-    .flatMap((database) => [
-      `\\connect ${connectWord(conninfo({ dbname: database, user: server.user }))}`,
-      SUMS,
-    ]);
-  const lines = await server.sql("postgres", ...asked);
+  const asked = names.split("\n").map((database) => ({ database, statements: [SUMS] }));
+  const lines = await answers(server, asked);
   return Object.fromEntries(
     lines
       .split("\n")
