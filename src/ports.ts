@@ -72,7 +72,7 @@ export interface DumpFiles {
     options: { isCompressed: boolean; onContent: (chunk: Buffer) => void },
   ): Promise<PartialFile>;
   /** Gzip is recognised by its first bytes, not by the name. */
-  read(path: string): Promise<DumpReading>;
+  read(path: string, onRead?: (readBytes: number) => void): Promise<DumpReading>;
   /** Size and checksum of the file as it lies there. */
   measure(path: string): Promise<{ sizeBytes: number; sha256: string }>;
   /** Gives the partial file its name, with the manifest beside it; both survive a power cut. */

@@ -6,7 +6,7 @@ import { type ControlData, parseControlData } from "./control-data.ts";
 import { type DataMount, mountSpec } from "./data-mount.ts";
 import { exchange, exchangeState, markComplete, OWN_NAMES, ownFolders } from "./exchange-data.ts";
 import { type Helper, pathOnHost, withHelper } from "./helper.ts";
-import { SNAPSHOT_MANIFEST, type SnapshotManifest } from "./snapshot-manifest.ts";
+import { parseSnapshot, SNAPSHOT_MANIFEST, type SnapshotManifest } from "./snapshot-manifest.ts";
 
 /** Where the backup folder is inside a helper. */
 const BACKUPS = "/pratique-backups";
@@ -39,10 +39,18 @@ echo "$count $size $sum"`.replace(
   "{ total=0; while read -r each; do total=$((total + each)); done; echo $total; }",
 );
 
+/** One checksum of every byte. */
+const CONTENT = `set -eu
+cd "$1"
+find . -path './${OWN_NAMES}' -prune -o -type f -exec sha256sum {} + |
+  sort | sha256sum | cut -d ' ' -f 1`;
+
 export interface DataHelper extends Helper {
   /** Of the data directory, or of another one in its place. */
   controlData(folder?: string): Promise<ControlData>;
   list(folder: string): Promise<string>;
+  /** Reads everything. */
+  content(folder: string): Promise<string>;
 }
 
 export interface DataRequest {
@@ -79,6 +87,11 @@ export async function withData<Result>(
         const timeoutMs = COPY_TIMEOUT_MS;
         return (await helper.run(["/bin/sh", "-c", LIST, "list", folder], { timeoutMs })).trim();
       },
+      async content(folder) {
+        const timeoutMs = COPY_TIMEOUT_MS;
+        const words = ["/bin/sh", "-c", CONTENT, "content", folder];
+        return (await helper.run(words, { timeoutMs })).trim();
+      },
     }),
   );
 }
@@ -101,7 +114,7 @@ export async function copyData(
   request: Omit<DataRequest, "role" | "isReadOnly"> & { backupFolder: string; path: string },
   about: Omit<
     SnapshotManifest,
-    "schema" | "kind" | "sizeBytes" | "files" | "listing" | "checkpoint"
+    "schema" | "kind" | "sizeBytes" | "files" | "listing" | "checkpoint" | "content"
   >,
   context: RunContext,
 ): Promise<SnapshotManifest> {
@@ -134,10 +147,7 @@ export async function copyData(
         return { schema: 1, kind: "snapshot", ...about, ...facts };
       },
     );
-    await dumpFiles.write(
-      join(partial, SNAPSHOT_MANIFEST),
-      `${JSON.stringify(manifest, null, 1)}\n`,
-    );
+    await dumpFiles.write(join(partial, SNAPSHOT_MANIFEST), textOf(manifest));
     await dumpFiles.renameFolder(partial, request.path);
     return manifest;
   } catch (error) {
@@ -147,8 +157,32 @@ export async function copyData(
 }
 
 /**
- * Whether a stored copy is what its manifest says, as far as names, sizes and the control file tell.
- * The helper has its folder mounted. Returns what is wrong; null when nothing is.
+ * Adds the checksum of its content to the manifest of a copy. Reading everything takes its time, so
+ * it is for when the server runs again. Throws what the helper and the file system throw.
+ */
+export async function sealCopy(
+  request: Omit<DataRequest, "role" | "isReadOnly"> & { backupFolder: string; path: string },
+  context: RunContext,
+): Promise<void> {
+  const { dumpFiles } = context.ports;
+  const file = join(request.path, SNAPSHOT_MANIFEST);
+  const manifest = parseSnapshot((await dumpFiles.readText(file)) ?? "");
+  if (manifest === null) return;
+  const content = await withData(
+    { ...request, role: "seal", isReadOnly: true },
+    context,
+    (helper) => helper.content(inHelper(request)),
+  );
+  await dumpFiles.write(file, textOf({ ...manifest, content }));
+}
+
+function textOf(manifest: SnapshotManifest): string {
+  return `${JSON.stringify(manifest, null, 1)}\n`;
+}
+
+/**
+ * Whether a stored copy is what its manifest says: names, sizes, the control file, and the content
+ * where its checksum is known. The helper has its folder mounted. Returns what is wrong; null when nothing is.
  */
 export async function whyDamaged(
   helper: DataHelper,
@@ -176,7 +210,10 @@ export async function whyDamaged(
   const isSame =
     systemIdentifier === manifest.systemIdentifier && checkpoint === manifest.checkpoint;
   if (!isSame) return "its control file is not the one of its manifest";
-  return state === "shut down" ? null : `its control file says "${state}"`;
+  if (state !== "shut down") return `its control file says "${state}"`;
+  const isKept =
+    manifest.content === undefined || manifest.content === (await helper.content(folder));
+  return isKept ? null : "the content of its files is not what it was";
 }
 
 /** Where the data of a copy is inside a helper that has its folder mounted. */

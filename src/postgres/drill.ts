@@ -14,6 +14,7 @@ import {
   withFreshCluster,
 } from "./fresh-cluster.ts";
 import { needRoom, removeHelpers, withHelper } from "./helper.ts";
+import { openDump } from "./open-dump.ts";
 import { findServers, type PostgresServer } from "./servers.ts";
 import { readCustom, type VerifiedDump, verifyByManifest } from "./verify-dump.ts";
 
@@ -75,7 +76,8 @@ export async function withRestoredDump<Result>(
   context: RunContext,
   work: (cluster: FreshCluster) => Promise<Result>,
 ): Promise<Result> {
-  const { engine, dumpFiles } = context.ports;
+  const { engine } = context.ports;
+  const open = () => openDump(dump, dump.manifest?.container ?? "drill", context);
   const operationId = target.operationId ?? DRILL_OPERATION;
   await removeHelpers(operationId, engine);
   const { imageId, superuser, serverArguments } = target;
@@ -89,17 +91,12 @@ export async function withRestoredDump<Result>(
     };
     return await withFreshCluster(helper, request, engine, async (cluster) => {
       if (dump.contents?.kind === "cluster") {
-        await restorePlain(
-          cluster,
-          { path: dump.path, database: "postgres", superuser },
-          dumpFiles,
-        );
+        await restorePlain(cluster, await open(), { database: "postgres", superuser });
       } else {
         const made = await cluster.client(["createdb", "--template=template0", RESTORED]);
         if (made.exitCode !== 0) throw new Error(made.stderr);
-        const into = { path: dump.path, database: RESTORED, superuser };
-        if (dump.format === "custom") await restoreCustom(cluster, into, dumpFiles);
-        else await restorePlain(cluster, into, dumpFiles);
+        if (dump.format === "custom") await restoreCustom(cluster, await open(), RESTORED);
+        else await restorePlain(cluster, await open(), { database: RESTORED, superuser });
       }
       return await work(cluster);
     });

@@ -1,12 +1,12 @@
 /** A fresh cluster inside a helper container, filled from a dump and compared with it. */
 import { RESTORE_FAILED } from "../errors.ts";
-import type { DumpFiles, Engine, ExecResult } from "../ports.ts";
+import type { DumpReading, Engine, ExecResult } from "../ports.ts";
 import { oneLine } from "../services/evidence.ts";
 import { askAll, conninfo, type Question } from "./ask.ts";
 import type { DumpContents } from "./dump-scan.ts";
 import type { Helper } from "./helper.ts";
+import { LONGEST_RESTORE_MS } from "./open-dump.ts";
 
-const LONGEST_MS = 12 * 60 * 60_000;
 const START_TIMEOUT_MS = 120_000;
 const COMPARE_TIMEOUT_MS = 60 * 60_000;
 /** psql tells every statement that failed in one such line. */
@@ -76,7 +76,11 @@ chmod 0644 "$3"`;
   const stopped = new AbortController();
   const command = ["postgres", "-D", folder, ...settings];
   const server = engine
-    .exec(helper.id, command, { timeoutMs: LONGEST_MS, user: owner, signal: stopped.signal })
+    .exec(helper.id, command, {
+      timeoutMs: LONGEST_RESTORE_MS,
+      user: owner,
+      signal: stopped.signal,
+    })
     .catch((error: unknown) => ({
       exitCode: -1,
       stdout: "",
@@ -84,7 +88,7 @@ chmod 0644 "$3"`;
     }));
   const env = [`PGHOST=${socket}`, `PGUSER=${superuser}`, "PGPORT=5432", "PGAPPNAME=pratique"];
   const client: FreshCluster["client"] = async (words, options = {}) =>
-    await engine.exec(helper.id, words, { timeoutMs: LONGEST_MS, ...options, env });
+    await engine.exec(helper.id, words, { timeoutMs: LONGEST_RESTORE_MS, ...options, env });
   try {
     await awaitServer(client, server);
     return await work({
@@ -152,18 +156,17 @@ async function awaitServer(
  */
 export async function restorePlain(
   cluster: FreshCluster,
-  dump: { path: string; database: string; superuser: string },
-  files: DumpFiles,
+  reading: DumpReading,
+  into: { database: string; superuser: string },
 ): Promise<void> {
-  const reading = await files.read(dump.path);
   const psql = ["psql", "-X", "-q", "-v", "ON_ERROR_STOP=0", "-o", "/dev/null"];
-  const result = await cluster.client([...psql, "-d", conninfo(dump.database)], {
+  const result = await cluster.client([...psql, "-d", conninfo(into.database)], {
     stdin: reading.content,
   });
   await reading.end();
   const accepted = new Set([
     "current user cannot be dropped",
-    `role "${dump.superuser}" already exists`,
+    `role "${into.superuser}" already exists`,
   ]);
   const errors = result.stderr
     .split("\n")
@@ -182,12 +185,11 @@ export async function restorePlain(
 /** Restores a custom-format dump by pg_restore; it must end without any error. */
 export async function restoreCustom(
   cluster: FreshCluster,
-  dump: { path: string; database: string },
-  files: DumpFiles,
+  reading: DumpReading,
+  database: string,
 ): Promise<void> {
-  const reading = await files.read(dump.path);
   const command = ["pg_restore", "--exit-on-error", "--no-owner", "--no-acl"];
-  const result = await cluster.client([...command, "-d", conninfo(dump.database)], {
+  const result = await cluster.client([...command, "-d", conninfo(database)], {
     stdin: reading.content,
   });
   if (result.exitCode !== 0) throw RESTORE_FAILED(oneLine(result.stderr, 300));

@@ -26,6 +26,7 @@ import { stamp } from "./dump-store.ts";
 import { finishDatabaseRestore, leaveDatabaseRestore } from "./end-database-restore.ts";
 import { countOf } from "./fresh-cluster.ts";
 import { awaitIdle } from "./idle.ts";
+import { LONGEST_RESTORE_MS, openDump } from "./open-dump.ts";
 import { type PostgresUpdate, updateOf } from "./postgres-update.ts";
 import { addressBook } from "./preflight.ts";
 import { planDatabaseRestore } from "./restore-plan.ts";
@@ -43,7 +44,6 @@ export interface DatabaseRestoreReport {
   tables: number;
 }
 
-const LONGEST_MS = 12 * 60 * 60_000;
 const THROWAWAY_USER = "pratique_drill";
 /** PostgreSQL cuts longer names; in bytes. */
 const LONGEST_NAME = 63;
@@ -110,7 +110,7 @@ async function attemptRestore(
     beginDatabaseStep(update, "temporary database", `restoring ${job.database} beside the present`);
     await make(job);
     await compare(client, temporary, tables);
-    await client.execute(temporary, ["ANALYZE"], LONGEST_MS);
+    await client.execute(temporary, ["ANALYZE"], LONGEST_RESTORE_MS);
     await exchangeNames(job);
   } catch (error) {
     if (!(error instanceof OperatorError)) throw error;
@@ -127,10 +127,13 @@ async function make(job: Job): Promise<void> {
   const restore = ["pg_restore", "--exit-on-error", "--single-transaction", ...into];
   if (dump.contents?.kind !== "cluster") {
     await createDatabase(client, temporary, original);
-    const reading = await context.ports.dumpFiles.read(dump.path);
+    const reading = await openDump(dump, member.container, context);
     const psql = ["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-o", "/dev/null", ...into];
     const command = dump.format === "custom" ? restore : psql;
-    const result = await client.run(command, { timeoutMs: LONGEST_MS, stdin: reading.content });
+    const result = await client.run(command, {
+      timeoutMs: LONGEST_RESTORE_MS,
+      stdin: reading.content,
+    });
     if (result.exitCode !== 0) throw RESTORE_FAILED(oneLine(result.stderr, 300));
     await reading.end();
     if (original !== null) await giveProperties(client, temporary, original);
@@ -147,7 +150,7 @@ async function make(job: Job): Promise<void> {
     const dumping = cluster.client(["pg_dump", "--format=custom", "-d", conninfo(database)], {
       stdout: pipe,
     });
-    const restoring = client.run(restore, { timeoutMs: LONGEST_MS, stdin: pipe });
+    const restoring = client.run(restore, { timeoutMs: LONGEST_RESTORE_MS, stdin: pipe });
     const results = await Promise.all([dumping, restoring]);
     const failed = results.find(({ exitCode }) => exitCode !== 0);
     if (failed !== undefined) throw RESTORE_FAILED(oneLine(failed.stderr, 300));
@@ -163,7 +166,7 @@ async function compare(
   const problems: string[] = [];
   const counts = await client.ask(
     tables.map(({ name }) => ({ database: temporary, select: countOf(name) })),
-    LONGEST_MS,
+    LONGEST_RESTORE_MS,
   );
   for (const [at, { name, rows }] of tables.entries()) {
     const count = counts[at]?.[0]?.count;

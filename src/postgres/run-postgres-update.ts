@@ -19,7 +19,7 @@ import { verify } from "../update/verify.ts";
 import { readCluster } from "./baseline.ts";
 import { checkCluster } from "./check-cluster.ts";
 import { connect } from "./client.ts";
-import { copyData, needCleanShutdown, snapshotPath, withData } from "./cold-copy.ts";
+import { copyData, needCleanShutdown, sealCopy, snapshotPath, withData } from "./cold-copy.ts";
 import {
   givePoliciesBack,
   holdPolicies,
@@ -255,6 +255,7 @@ async function fromCommitPoint(update: PostgresUpdate): Promise<Failure | Contai
       tellPostgres(update, "postgres-complete");
       return done;
     });
+    await sealColdCopy(update);
     await dropOld(update);
     return reports;
   });
@@ -279,6 +280,22 @@ function companionFailure(member: MemberPlan, problems: readonly string[]): Fail
     evidence: problems,
     verdict: "unhealthy",
   };
+}
+
+/** The copy is whole without it; with it a restore sees every altered byte. */
+async function sealColdCopy({ operation, member, plan, context }: PostgresUpdate): Promise<void> {
+  const { snapshotPath: path, folder: backupFolder, dataMount: mount } = plan;
+  if (path === null) return;
+  const { formerImageId: imageId } = member;
+  try {
+    await sealCopy({ operationId: operation.id, imageId, mount, backupFolder, path }, context);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    context.progress({
+      kind: "note",
+      text: `The cold copy has no checksum of its content: ${why}`,
+    });
+  }
 }
 
 async function dropOld({ member, plan, context }: PostgresUpdate): Promise<void> {

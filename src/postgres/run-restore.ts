@@ -22,6 +22,7 @@ import { exchange, exchangeState, markComplete, ownFolders } from "./exchange-da
 import { analyse, compareWithDump, restorePlain, withFreshCluster } from "./fresh-cluster.ts";
 import { awaitIdle } from "./idle.ts";
 import { leaveRestore } from "./leave-restore.ts";
+import { openDump } from "./open-dump.ts";
 import { companionsBack, type PostgresUpdate, updateOf } from "./postgres-update.ts";
 import { addressBook } from "./preflight.ts";
 import { STOP_TIMEOUT_S, withPlace } from "./restore-place.ts";
@@ -154,7 +155,7 @@ async function fillFromDump(
   { operation, member, plan, context }: PostgresUpdate,
   source: Extract<RestoreSource, { kind: "dump" }>,
 ): Promise<void> {
-  const { engine, dumpFiles } = context.ports;
+  const { engine } = context.ports;
   const { dataDirectory } = plan.dataMount;
   const { incoming: folder } = ownFolders(plan.dataMount, operation.id);
   await helper.run(["rm", "-rf", "--", folder]);
@@ -167,10 +168,10 @@ async function fillFromDump(
     configurationFrom: dataDirectory,
   };
   await withFreshCluster(helper, request, engine, async (cluster) => {
-    const { path, contents } = source.dump;
-    await restorePlain(cluster, { path, database: "postgres", superuser }, dumpFiles);
+    const reading = await openDump(source.dump, member.container, context);
+    await restorePlain(cluster, reading, { database: "postgres", superuser });
     await analyse(cluster);
-    if (contents !== null) await compareWithDump(cluster, contents);
+    if (source.dump.contents !== null) await compareWithDump(cluster, source.dump.contents);
   });
 }
 

@@ -9,6 +9,8 @@ export interface SnapshotManifest {
   files: number;
   /** Count, bytes and checksum of the list of files; missing in the oldest copies. */
   listing?: string;
+  /** Checksum of every byte; missing until the update has ended, and after one that failed. */
+  content?: string;
   serverVersion: string;
   major: number;
   systemIdentifier: string;

@@ -58,12 +58,16 @@ export async function strikeAt(
     const startedMs = performance.now();
     await scenario.prepare();
     const told = (await database.host.messages()).length;
+    const since = new Date().toISOString();
     watch.take();
     const struck = await strike(database, scenario, fault, place);
     if (struck === null) break;
     const recovered = await database.host.pratique("recover", "--json");
     const { end, problems } = await examine(database, scenario, told, [struck.ran, recovered]);
     problems.push(...watch.take());
+    if (fault === "kill" && (await hasCrashed(database, since))) {
+      problems.push("the server took something for a crashed session and ended them all");
+    }
     const { where } = struck;
     const durationMs = Math.round(performance.now() - startedMs);
     const row = { scenario: scenario.name, fault, where, end, problems, durationMs };
@@ -195,6 +199,12 @@ async function examine(
     return { end: found.end, problems };
   }
   return { end: "none", problems: [...problems, output.slice(-3000)] };
+}
+
+/** A program that pratique ends must not look to the server like a session of its own that died. */
+async function hasCrashed({ lab }: DatabaseHost, since: string): Promise<boolean> {
+  const { stderr } = await lab.docker(["logs", "--since", since, "postgres"]);
+  return stderr.includes("terminating any other active server processes");
 }
 
 /** The messages that end an update or a restore (I6). */

@@ -66,7 +66,7 @@ async function openPartial(
   };
 }
 
-async function read(path: string): Promise<DumpReading> {
+async function read(path: string, onRead?: (readBytes: number) => void): Promise<DumpReading> {
   const isCompressed = await startsWithGzip(path);
   const hash = createHash("sha256");
   let sizeBytes = 0;
@@ -75,6 +75,7 @@ async function read(path: string): Promise<DumpReading> {
     transform(chunk: Buffer, _encoding, done) {
       hash.update(chunk);
       sizeBytes += chunk.length;
+      onRead?.(sizeBytes);
       done(null, chunk);
     },
   });

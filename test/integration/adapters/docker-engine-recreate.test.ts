@@ -35,135 +35,133 @@ const second: ImageSpec = {
 };
 
 for (const { name: version, options } of ENGINES) {
-  test(`I9: a container with every kind of setting is recreated equal, engine ${version}`, async () => {
+  test(`containers are recreated as they were by engine ${version}`, async (t) => {
     await using lab = await openLab({ ...options, parts: PARTS });
     const engine = createEngine({ endpoint: lab.engine.url });
-    const image = await lab.image("app:1", first);
-    await runGnarly(lab, image);
-    await lab.docker([
-      "exec",
-      "gnarly",
-      "sh",
-      "-c",
-      "for f in /data /anon /mounted; do echo mine > $f/marker; done",
-    ]);
-    const before = await inspect(engine, "gnarly");
 
-    assert.equal(before.NetworkSettings.Networks?.front?.MacAddress, MAC);
-    const { removed } = await recreate(engine, before, image.reference);
+    await t.test("I9: a container with every kind of setting is recreated equal", async () => {
+      const image = await lab.image("app:1", first);
+      await runGnarly(lab, image);
+      await lab.docker([
+        "exec",
+        "gnarly",
+        "sh",
+        "-c",
+        "for f in /data /anon /mounted; do echo mine > $f/marker; done",
+      ]);
+      const before = await inspect(engine, "gnarly");
 
-    const after = await inspect(engine, "gnarly");
-    assert.deepEqual(normalised(after), normalised(before));
-    assert.equal(after.Image, before.Image);
-    assert.ok(removed.includes("Env.KEPT") && removed.includes("Healthcheck.Test"));
-    const { stdout } = await lab.docker([
-      "exec",
-      "gnarly",
-      "cat",
-      "/data/marker",
-      "/anon/marker",
-      "/mounted/marker",
-    ]);
-    assert.equal(stdout, "mine\nmine\nmine");
-  });
+      assert.equal(before.NetworkSettings.Networks?.front?.MacAddress, MAC);
+      const { removed } = await recreate(engine, before, image.reference);
 
-  test(`the new image's defaults come in and the user's values stay, engine ${version}`, async () => {
-    await using lab = await openLab({ ...options, parts: PARTS });
-    const engine = createEngine({ endpoint: lab.engine.url });
-    const former = await lab.image("app:1", first);
-    await runGnarly(lab, former);
-    const before = await inspect(engine, "gnarly");
-    const candidate = await lab.image("app:2", second);
-    await lab.docker(["pull", "--quiet", candidate.reference]);
-    await lab.docker(["tag", candidate.reference, former.reference]);
+      const after = await inspect(engine, "gnarly");
+      assert.deepEqual(normalised(after), normalised(before));
+      assert.equal(after.Image, before.Image);
+      assert.ok(removed.includes("Env.KEPT") && removed.includes("Healthcheck.Test"));
+      const { stdout } = await lab.docker([
+        "exec",
+        "gnarly",
+        "cat",
+        "/data/marker",
+        "/anon/marker",
+        "/mounted/marker",
+      ]);
+      assert.equal(stdout, "mine\nmine\nmine");
+    });
 
-    await recreate(engine, before, former.reference);
+    await t.test("the new image's defaults come in and the user's values stay", async () => {
+      await lab.docker(["rm", "--force", "gnarly-former"]);
+      const before = await inspect(engine, "gnarly");
+      const reference = before.Config.Image;
+      const candidate = await lab.image("app:2", second);
+      await lab.docker(["pull", "--quiet", candidate.reference]);
+      await lab.docker(["tag", candidate.reference, reference]);
 
-    const after = await inspect(engine, "gnarly");
-    assert.notEqual(after.Image, before.Image);
-    const expected = normalised(before);
-    const { Config } = expected as { Config: ContainerInspect["Config"] };
-    Config.Env = ["ADDED=yes", "KEPT=image", "MODE=mine", "PATH=/bin:/usr/bin", "TOKEN=a=b c"];
-    Config.Labels = { maintainer: "me", version: "2", added: "yes", mine: "x" };
-    Config.Cmd = ["/start2"];
-    Config.WorkingDir = "/";
-    Config.ExposedPorts = { "80/tcp": {}, "443/tcp": {}, "81/tcp": {}, "9/udp": {} };
-    Config.Healthcheck = { Test: ["CMD-SHELL", "exit 0"], Interval: 7e9, Retries: 3 };
-    assert.deepEqual(normalised(after), expected);
-  });
-
-  test(`containers on default, host and shared networks are recreated equal, engine ${version}`, async () => {
-    await using lab = await openLab({ ...options, parts: PARTS });
-    const engine = createEngine({ endpoint: lab.engine.url });
-    const { reference } = await lab.image("app:1", first);
-    const run = (name: string, ...flags: string[]) =>
-      lab.docker(["run", "--detach", "--name", name, ...flags, reference]);
-    await run("database");
-    await run("plain", "--link", "database:db", "--publish", "127.0.0.1::80");
-    await run("on-host", "--network", "host");
-    await run("alone", "--network", "none", "--stop-signal", "SIGKILL");
-    await run("with-parent", "--network", "container:database", "--pid", "container:database");
-    await run("borrower", "--volumes-from", "database:ro");
-    await run("commanded", "--entrypoint", "/bin/sh");
-    for (const name of ["plain", "on-host", "alone", "with-parent", "borrower", "commanded"]) {
-      const before = await inspect(engine, name);
       await recreate(engine, before, reference);
-      assert.deepEqual(normalised(await inspect(engine, name)), normalised(before), name);
-    }
-  });
 
-  test(`I10: compose agrees with what the engine recreated, engine ${version}`, async () => {
-    await using lab = await openLab({ ...options, parts: PARTS });
-    const engine = createEngine({ endpoint: lab.engine.url });
-    const image = await lab.image("app:1", first);
-    const database = await lab.image("db:1", first);
-    const folder = lab.folder("project");
-    const service = { image: image.reference, networks: { lan: { aliases: ["www"] }, back: {} } };
-    const model = {
-      services: {
-        app: { ...service, volumes: ["store:/store"], depends_on: ["db"] },
-        db: { ...service, image: database.reference },
+      const after = await inspect(engine, "gnarly");
+      assert.notEqual(after.Image, before.Image);
+      const expected = normalised(before);
+      const { Config } = expected as { Config: ContainerInspect["Config"] };
+      Config.Env = ["ADDED=yes", "KEPT=image", "MODE=mine", "PATH=/bin:/usr/bin", "TOKEN=a=b c"];
+      Config.Labels = { maintainer: "me", version: "2", added: "yes", mine: "x" };
+      Config.Cmd = ["/start2"];
+      Config.WorkingDir = "/";
+      Config.ExposedPorts = { "80/tcp": {}, "443/tcp": {}, "81/tcp": {}, "9/udp": {} };
+      Config.Healthcheck = { Test: ["CMD-SHELL", "exit 0"], Interval: 7e9, Retries: 3 };
+      assert.deepEqual(normalised(after), expected);
+    });
+
+    await t.test(
+      "containers on default, host and shared networks are recreated equal",
+      async () => {
+        const { reference } = await lab.image("plain:1", first);
+        const run = (name: string, ...flags: string[]) =>
+          lab.docker(["run", "--detach", "--name", name, ...flags, reference]);
+        await run("database");
+        await run("plain", "--link", "database:db", "--publish", "127.0.0.1::80");
+        await run("on-host", "--network", "host");
+        await run("alone", "--network", "none", "--stop-signal", "SIGKILL");
+        await run("with-parent", "--network", "container:database", "--pid", "container:database");
+        await run("borrower", "--volumes-from", "database:ro");
+        await run("commanded", "--entrypoint", "/bin/sh");
+        for (const name of ["plain", "on-host", "alone", "with-parent", "borrower", "commanded"]) {
+          const before = await inspect(engine, name);
+          await recreate(engine, before, reference);
+          assert.deepEqual(normalised(await inspect(engine, name)), normalised(before), name);
+        }
       },
-      networks: { lan: {}, back: {} },
-      volumes: { store: {} },
-    };
-    writeFileSync(join(folder, "compose.yaml"), JSON.stringify(model));
-    await lab.compose(folder, ["up", "--detach"]);
-    const candidate = await lab.image("app:2", second);
-    await lab.docker(["pull", "--quiet", candidate.reference]);
+    );
 
-    for (const moved of [image.reference, candidate.reference]) {
-      const former = await inspect(engine, "project-app-1");
-      await lab.docker(["tag", moved, image.reference]);
-      await recreate(engine, former, image.reference);
-      await engine.removeContainer(former.Id, { force: true });
-      const { stderr } = await lab.compose(folder, ["--dry-run", "up", "--detach", "app"]);
-      const planned = stderr.split("\n").filter((line) => line.includes("project-app-1"));
-      assert.ok(planned.length > 0 && planned.every((line) => / {2}Running/.test(line)), stderr);
-      assert.notEqual((await inspect(engine, "project-app-1")).Id, former.Id);
-    }
-  });
+    await t.test("I10: compose agrees with what the engine recreated", async () => {
+      const image = await lab.image("composed:1", first);
+      const database = await lab.image("db:1", first);
+      const folder = lab.folder("project");
+      const service = { image: image.reference, networks: { lan: { aliases: ["www"] }, back: {} } };
+      const model = {
+        services: {
+          app: { ...service, volumes: ["store:/store"], depends_on: ["db"] },
+          db: { ...service, image: database.reference },
+        },
+        networks: { lan: {}, back: {} },
+        volumes: { store: {} },
+      };
+      writeFileSync(join(folder, "compose.yaml"), JSON.stringify(model));
+      await lab.compose(folder, ["up", "--detach"]);
+      const candidate = await lab.image("composed:2", second);
+      await lab.docker(["pull", "--quiet", candidate.reference]);
 
-  test(`entrypoint and command are recreated equal, engine ${version}`, async () => {
-    await using lab = await openLab({ ...options, parts: PARTS });
-    const engine = createEngine({ endpoint: lab.engine.url });
-    const spec = { ...first, entrypoint: ["/bin/sh"], cmd: ["/start"] };
-    const { reference } = await lab.image("app:1", spec);
-    const runs = {
-      inherited: [reference],
-      "own-command": [reference, "-c", "sleep 60"],
-      "own-entrypoint": ["--entrypoint", "/start", reference],
-      "reset-entrypoint": ["--entrypoint", "", reference, "/start", "x"],
-      "same-entrypoint-no-command": ["--interactive", "--entrypoint", "/bin/sh", reference],
-    };
-    for (const [name, rest] of Object.entries(runs)) {
-      await lab.docker(["run", "--detach", "--name", name, ...rest]);
-      const before = await inspect(engine, name);
-      await recreate(engine, before, reference);
-      const after = await inspect(engine, name);
-      assert.deepEqual(normalised(after), normalised(before), name);
-      assert.deepEqual([after.Path, after.Args], [before.Path, before.Args], name);
-    }
+      for (const moved of [image.reference, candidate.reference]) {
+        const former = await inspect(engine, "project-app-1");
+        await lab.docker(["tag", moved, image.reference]);
+        await recreate(engine, former, image.reference);
+        await engine.removeContainer(former.Id, { force: true });
+        const { stderr } = await lab.compose(folder, ["--dry-run", "up", "--detach", "app"]);
+        const planned = stderr.split("\n").filter((line) => line.includes("project-app-1"));
+        assert.ok(planned.length > 0 && planned.every((line) => / {2}Running/.test(line)), stderr);
+        assert.notEqual((await inspect(engine, "project-app-1")).Id, former.Id);
+      }
+    });
+
+    await t.test("entrypoint and command are recreated equal", async () => {
+      const spec = { ...first, entrypoint: ["/bin/sh"], cmd: ["/start"] };
+      const { reference } = await lab.image("started:1", spec);
+      const runs = {
+        inherited: [reference],
+        "own-command": [reference, "-c", "sleep 60"],
+        "own-entrypoint": ["--entrypoint", "/start", reference],
+        "reset-entrypoint": ["--entrypoint", "", reference, "/start", "x"],
+        "same-entrypoint-no-command": ["--interactive", "--entrypoint", "/bin/sh", reference],
+      };
+      for (const [name, rest] of Object.entries(runs)) {
+        await lab.docker(["run", "--detach", "--name", name, ...rest]);
+        const before = await inspect(engine, name);
+        await recreate(engine, before, reference);
+        const after = await inspect(engine, name);
+        assert.deepEqual(normalised(after), normalised(before), name);
+        assert.deepEqual([after.Path, after.Args], [before.Path, before.Args], name);
+      }
+    });
   });
 }
 

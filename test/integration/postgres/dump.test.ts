@@ -218,6 +218,9 @@ test("a disk that is or becomes too full, or a kill, leaves no file that counts 
     assert.deepEqual(await listed(), good);
     const names = good.map((path) => basename(path));
     assert.deepEqual(readdirSync(manual).toSorted(), [...names, ...names.map((n) => `${n}.json`)]);
+    const drilled = await host.pratique("backup", "drill", "--verbose");
+    assert.equal(drilled.code, 0, drilled.stderr);
+    assert.match(drilled.stderr, /postgres: restoring: [\d.]+ MB of [\d.]+ MB read, [\d.]+ MB\/s/);
     // An orphan of process 1 that a signal ends is taken for a crashed backend.
     const { stderr: log } = await lab.docker(["logs", "postgres"]);
     assert.doesNotMatch(log, /terminating any other active server processes/);

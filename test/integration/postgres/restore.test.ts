@@ -203,7 +203,10 @@ test("the whole cluster comes back from a cold copy; what cannot be restored cha
     writeFileSync(version, "15\n\n");
     await refuse(coldCopy, /its manifest says/);
     writeFileSync(version, "15\n");
-    await lab.docker(["inspect", "postgres"]);
+    const another = join(coldCopy, "data", "base", "1", "PG_VERSION");
+    writeFileSync(another, "16\n");
+    await refuse(coldCopy, /the content of its files is not what it was/);
+    writeFileSync(another, "15\n");
     assert.equal((await started()).stdout, before);
   });
 
