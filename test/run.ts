@@ -12,6 +12,7 @@ import { run } from "node:test";
 import { spec } from "node:test/reporters";
 import { watchLeftovers } from "./lab/leftovers.ts";
 import { prepareLab } from "./lab/prepare.ts";
+import { isFull } from "./lab/slice-of.ts";
 
 const CHECKOUT = resolve(import.meta.dirname, "..");
 const UNIT_PATTERNS = ["src/**/*.test.ts", "test/*.test.ts"];
@@ -24,7 +25,6 @@ const LAB_PATTERNS = [
 ];
 const MINUTE_MS = 60_000;
 /** `npm run faults` gives its own files hours. */
-const isFull = process.env.PRATIQUE_FAULTS === "full";
 const FILE_TIMEOUT_MS = (isFull ? 300 : 25) * MINUTE_MS;
 /** Shorter, so that the report names the test that hangs. */
 const TEST_TIMEOUT_MS = (isFull ? 290 : 20) * MINUTE_MS;

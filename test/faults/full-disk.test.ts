@@ -7,6 +7,7 @@ import { type Host, hostOn, runningImage } from "../integration/update/host.ts";
 import { neverHealthy, web } from "../lab/behaviours.ts";
 import type { ImageSpec, Lab } from "../lab/lab-types.ts";
 import { openLab } from "../lab/open-lab.ts";
+import { isFull } from "../lab/slice-of.ts";
 import { rememberScans } from "./remembering-trivy.ts";
 
 const REFERENCE = "127.0.0.1:5000/web:latest";
@@ -15,7 +16,6 @@ const FILL_HOOK = `--import=${join(import.meta.dirname, "fill-at.ts")}`;
 const IMAGES = 8;
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
-const isFull = process.env.PRATIQUE_FAULTS === "full";
 /** Pages left when the disk is filled: the write that finds no room is another one each time. */
 const LEFT_PAGES = isFull ? [0, 1, 3, 6, 12] : [0];
 /** Enough for the reserve, and too little for it: then nothing can be given up. */

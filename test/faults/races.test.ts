@@ -11,6 +11,7 @@ import { neverHealthy, web } from "../lab/behaviours.ts";
 import type { Lab } from "../lab/lab-types.ts";
 import { openLab } from "../lab/open-lab.ts";
 import { pollUntil } from "../lab/poll-until.ts";
+import { isFull } from "../lab/slice-of.ts";
 import { rememberScans } from "./remembering-trivy.ts";
 import { type OverlapWatch, watchOverlaps } from "./watch-overlaps.ts";
 
@@ -19,7 +20,7 @@ const REFERENCE = "127.0.0.1:5000/web:latest";
 const IMAGES = 8;
 /** Replay a failure with PRATIQUE_TEST_SEED; `npm run faults` runs all races, `npm test` a few. */
 const SEED = Number(process.env.PRATIQUE_TEST_SEED ?? randomInt(1_000_000));
-const RACES = process.env.PRATIQUE_FAULTS === "full" ? 50 : 3;
+const RACES = isFull ? 50 : 3;
 /** One service's container, and one volume that two of them must never have at a time. */
 const PROJECT = `services:
   web:

@@ -32,6 +32,9 @@ const MOST_ERROR_CHARACTERS = 3000;
 const SURROUNDINGS = [
   "test/faults/races.test.ts",
   "test/faults/full-disk.test.ts",
+  "test/integration/adapters/docker-engine*.test.ts",
+  "test/integration/postgres/{candidates,preflight,restore,restore-database}.test.ts",
+  "test/integration/update/{namespaces,same-container}.test.ts",
   "test/integration/update/environment-faults.test.ts",
   "test/integration/update/registry-faults.test.ts",
 ];

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { gunzipSync } from "node:zlib";
 import { openLab } from "../../lab/open-lab.ts";
+import { sliceOf } from "../../lab/slice-of.ts";
 import { answers } from "./server.ts";
 import { openDatabaseHost, RUNNING } from "./update-lab.ts";
 
@@ -54,7 +55,8 @@ test("one database comes back out of every kind of dump, and the others are left
     ["a custom-format dump by hand", customByHand],
     ["a plain dump by hand", byHand],
   ];
-  for (const [name, path] of sources) {
+  const slice = ["a whole dump", "a custom-format dump by hand", "a plain dump by hand"];
+  for (const [name, path] of sliceOf(sources, ([name]) => name, slice)) {
     await t.test(name, async () => {
       await server.sql("atuin", "delete from history where id < 500", "create table added (a int)");
       const words = ["rollback", "database", "atuin", path, "--yes", "--json"];

@@ -6,6 +6,7 @@ import { gunzipSync, gzipSync } from "node:zlib";
 import { openLab } from "../../lab/open-lab.ts";
 import { pollUntil } from "../../lab/poll-until.ts";
 import { runProgram } from "../../lab/run-program.ts";
+import { isFull, sliceOf } from "../../lab/slice-of.ts";
 import { answers, pushPostgres } from "./server.ts";
 import { type DatabaseHost, openDatabaseHost, RUNNING } from "./update-lab.ts";
 
@@ -82,14 +83,17 @@ test("the whole cluster comes back from every kind of whole dump, one after the 
     ["pg_dumpall by hand", plain],
     ["pg_dumpall by hand, compressed", `${plain}.gz`],
   ];
-  for (const [name, path] of sources) {
+  const slice = ["a dump of ours", "pg_dumpall by hand, compressed"];
+  for (const [name, path] of sliceOf(sources, ([name]) => name, slice)) {
     await t.test(name, () => spoilAndRestore(database, path, before));
   }
 
   await t.test("a server that is stopped, and one that ends again and again", async () => {
     await lab.docker(["stop", "postgres"]);
-    await restoreBroken(database, ours, before);
-    await lab.docker(["stop", "postgres"]);
+    if (isFull) {
+      await restoreBroken(database, ours, before);
+      await lab.docker(["stop", "postgres"]);
+    }
     await inData(database, 'mv "$PGDATA/global/pg_control" "$PGDATA/global/hidden"');
     await lab.docker(["start", "postgres"]);
     await pollUntil("the server to end again and again", 60_000, async () => {

@@ -7,6 +7,7 @@ import type { ImageSpec, Lab } from "../../lab/lab-types.ts";
 import { openLab } from "../../lab/open-lab.ts";
 import { pollUntil } from "../../lab/poll-until.ts";
 import { openRegistryProxy, type RegistryProxy } from "../../lab/registry-proxy.ts";
+import { isFull } from "../../lab/slice-of.ts";
 import {
   containerId,
   type Host,
@@ -23,7 +24,6 @@ const NOTE_STEPS = `--import=${join(HOOKS, "kill-at.ts")}`;
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 const SETTINGS = "retry:\n  maxAttempts: 100\nhealth:\n  timeout: 10s\n  stable: 1s\n";
-const isFull = process.env.PRATIQUE_FAULTS === "full";
 
 interface Site {
   lab: Lab;

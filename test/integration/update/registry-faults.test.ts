@@ -6,6 +6,7 @@ import { web } from "../../lab/behaviours.ts";
 import type { Lab } from "../../lab/lab-types.ts";
 import { openLab } from "../../lab/open-lab.ts";
 import { openRegistryProxy } from "../../lab/registry-proxy.ts";
+import { isFull } from "../../lab/slice-of.ts";
 import {
   containerId,
   holdOf,
@@ -19,7 +20,6 @@ import {
 } from "./host.ts";
 
 /** `npm run faults` has a few more. */
-const isFull = process.env.PRATIQUE_FAULTS === "full";
 /** What the engine and the scanner send as User-Agent. */
 const ENGINE = /docker/;
 const SCANNER = /trivy|go-containerregistry/i;
