@@ -89,7 +89,7 @@ test("gives up on a request that is never answered, within its time, and on no o
   ]);
   assert.equal(hanging.kind, "unreachable");
   assert.equal(answered.kind, "resolved");
-  assert.ok(performance.now() - startedMs < 5_000);
+  assert.ok(performance.now() - startedMs < 15_000);
   assert.equal((await registry.resolve(other)).kind, "resolved");
 });
 

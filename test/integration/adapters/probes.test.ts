@@ -91,7 +91,7 @@ test("a body that never ends is cut, and one that never comes is a timeout", asy
   using silent = await serving((_, response) => response.write("begin"));
   const none = await probes.http({ url: silent.url }, QUICK_MS);
   assert.equal(none.kind === "failed" && none.reason, "timeout");
-  assert.ok(none.durationMs < QUICK_MS + 500);
+  assert.ok(none.durationMs < QUICK_MS + 2000);
 });
 
 test("each way in which an HTTP server fails has its own reason", async () => {
@@ -140,7 +140,7 @@ test("a DNS answer tells addresses from NXDOMAIN, SERVFAIL and silence", async (
     "NOERROR",
     ["10.0.0.7"],
   ]);
-  assert.ok(found.durationMs < 500, "the first question is sent at once");
+  assert.ok(found.durationMs < 900, "the first question is sent at once");
   for (const [code, name] of [
     [2, "SERVFAIL"],
     [3, "NXDOMAIN"],
