@@ -93,7 +93,7 @@ export function conninfo(database: string): string {
 }
 
 /** A word of a psql command: it takes off C's escapes in single quotes, then SQL's double quotes. */
-function wordOfPsql(text: string): string {
+export function wordOfPsql(text: string): string {
   const escaped = text.replaceAll("\\", "\\\\").replaceAll("'", "\\'");
   return `'${escaped.replaceAll('"', '""""')}'`;
 }

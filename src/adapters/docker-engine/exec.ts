@@ -13,6 +13,7 @@ const MAX_ERRORS_BYTES = 64 * 1024;
 /** The engine may report a program's end a moment after its streams ended. */
 const EXIT_WAIT_MS = 10_000;
 const POLL_MS = 100;
+
 /** Ends what execs of a process that is gone left running. Throws EXEC_FAILED where they stay. */
 export async function endLeftExecs(transport: Transport, containerId: string): Promise<void> {
   const own = process.getBuiltinModule("node:crypto").randomUUID();

@@ -1,4 +1,5 @@
 /** A PostgreSQL server of the lab, as operators run them. */
+import { conninfo, wordOfPsql } from "../../../src/postgres/ask.ts";
 import type { Lab } from "../../lab/lab-types.ts";
 import { pollUntil } from "../../lab/poll-until.ts";
 import { type PostgresVersion, postgresImage } from "../../lab/postgres-images.ts";
@@ -53,22 +54,10 @@ export function serverNamed(lab: Lab, name: string, user = "postgres"): Server {
     name,
     user,
     async sql(database, ...statements) {
-      const psql = [
-        "psql",
-        "-X",
-        "-A",
-        "-t",
-        "-q",
-        "-F",
-        "\t",
-        "-v",
-        "ON_ERROR_STOP=1",
-        "-U",
-        user,
-      ];
+      const psql = ["psql", "-X", "-A", "-t", "-q", "-F", "\t", "-v", "ON_ERROR_STOP=1"];
       const commands = statements.flatMap((statement) => ["-c", statement]);
-      const args = ["exec", name, ...psql, "-d", conninfo({ dbname: database }), ...commands];
-      return (await lab.docker(args)).stdout;
+      const run = ["exec", "--env", `PGUSER=${user}`, name];
+      return (await lab.docker([...run, ...psql, "-d", conninfo(database), ...commands])).stdout;
     },
     async ready() {
       await pollUntil(`${name} to accept connections`, START_TIMEOUT_MS, async () => {
@@ -82,26 +71,13 @@ export function serverNamed(lab: Lab, name: string, user = "postgres"): Server {
   };
 }
 
-function conninfo(settings: Readonly<Record<string, string>>): string {
-  const quoted = (value: string) => `'${value.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
-  return Object.entries(settings)
-    .map(([name, value]) => `${name}=${quoted(value)}`)
-    .join(" ");
-}
-
-/** The word of \\connect: C's escapes in single quotes, then SQL's double quotes are taken off. */
-function connectWord(text: string): string {
-  const escaped = text.replaceAll("\\", "\\\\").replaceAll("'", "\\'");
-  return `'${escaped.replaceAll('"', '""""')}'`;
-}
-
 /** What each database says to its statements, all by one program. */
 export async function answers(
   server: Server,
   asked: readonly { database: string; statements: readonly string[] }[],
 ): Promise<string> {
   const steps = asked.flatMap(({ database, statements }) => [
-    `\\connect ${connectWord(conninfo({ dbname: database, user: server.user }))}`,
+    `\\connect ${wordOfPsql(conninfo(database))}`,
     ...statements,
   ]);
   return await server.sql("postgres", ...steps);
