@@ -64,8 +64,8 @@ export async function enumerate(
 }
 
 /** Of these points every so many are taken, even when all are wanted. */
-export function strideOf({ strides }: Scenario, { name, stride = 1 }: Kind): number {
-  return strides?.[name] ?? stride;
+export function strideOf({ strides }: Scenario, { name }: Kind): number {
+  return strides?.[name] ?? 1;
 }
 
 /** Null when there are no more points; the next one when the lab is of no use any more. */

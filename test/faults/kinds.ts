@@ -28,9 +28,7 @@ export interface Kind {
   /** What stands above its column of the table. */
   title: string;
   /** What counts as a point. */
-  points: "journal entries" | "calls" | "changing calls" | "calls of the recovery";
-  /** Only every so many of them. */
-  stride?: number;
+  points: "journal entries" | "calls" | "changing calls" | "changing calls of the recovery";
   /** Where a person being asked to look is a right end too. */
   mayGiveUp?: boolean;
   inject(stage: Stage, n: number, clean: Clean): Promise<Injected>;
@@ -56,11 +54,11 @@ export const KINDS: readonly Kind[] = [
       return { where: isKilled ? `journal: ${update.journal.at(-1)}` : null, update, problems: [] };
     },
   },
-  ofCall("kill-before", "kill, call not sent", "calls", every, (pid) => ({
+  // Nothing else is left by a kill before a read: what it knew dies with it. The same after one.
+  ofCall("kill-before", "kill, call not sent", "changing calls", changing, (pid) => ({
     kind: "before",
     act: () => killTree(pid()),
   })),
-  // After a read, all is as before the next call.
   ofCall("kill-after", "kill, call done", "changing calls", changing, (pid) => ({
     kind: "after",
     act: () => killAlone(pid()),
@@ -94,8 +92,7 @@ export const KINDS: readonly Kind[] = [
   {
     name: "always",
     title: "kill in every recovery",
-    points: "calls of the recovery",
-    stride: 5,
+    points: "changing calls of the recovery",
     mayGiveUp: true,
     async inject(stage, n, clean) {
       const update = await atEntry(/ verify /)(stage, clean);
@@ -204,7 +201,7 @@ function atEntry(entry: RegExp): FirstKill {
 /** An update is killed; then its recovery, before its n-th call. */
 function duringRecovery(name: string, title: string, kill: FirstKill): Kind {
   return {
-    ...{ name, title, points: "calls of the recovery" },
+    ...{ name, title, points: "changing calls of the recovery" },
     async inject(stage, n, clean) {
       const update = await kill(stage, clean);
       const where = await killedRecovery(stage, n);
@@ -214,9 +211,18 @@ function duringRecovery(name: string, title: string, kill: FirstKill): Kind {
   };
 }
 
-/** Where a recovery was killed; null when it has fewer calls. */
+/**
+ * Where a recovery was killed; null when it has fewer points. They are its changing calls, and the
+ * first call after each of its journal entries.
+ */
 async function killedRecovery(stage: Stage, n: number): Promise<string | null> {
-  const spoilt = spoil(stage, n, every, (pid) => ({ kind: "before", act: () => killTree(pid()) }));
+  let entry = NOTHING;
+  const counts = ({ isChange }: EngineCall) => {
+    const before = entry;
+    entry = lastJournalEntry(stage);
+    return isChange || entry !== before;
+  };
+  const spoilt = spoil(stage, n, counts, (pid) => ({ kind: "before", act: () => killTree(pid()) }));
   await runPratique(stage, RECOVER, { onStart: spoilt.onStart });
   stage.proxy.watch(null);
   return spoilt.where();

@@ -88,12 +88,13 @@ export function failuresOf(results: readonly JobResult[]): string[] {
  */
 export function writePage(
   figures: readonly Figure[],
-  jobs: readonly Pick<Figure, "scenario" | "kind">[],
+  jobs: readonly Pick<Figure, "scenario" | "kind" | "unit">[],
   engine: string,
 ): void {
   const kept = JSON.parse(readFileSync(FIGURES, "utf8")) as Figure[];
-  const all = jobs.flatMap(({ scenario, kind }) => {
-    const isIt = (each: Figure) => each.scenario === scenario && each.kind === kind;
+  const all = jobs.flatMap(({ scenario, kind, unit }) => {
+    const isIt = (each: Figure) =>
+      each.scenario === scenario && each.kind === kind && each.unit === unit;
     return figures.find(isIt) ?? kept.find(isIt) ?? [];
   });
   const lines = all.map((each) => `  ${JSON.stringify(each)}`);

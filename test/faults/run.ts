@@ -9,7 +9,7 @@
  * --from, --to N            only these points
  * --step N                  every N-th point only
  * --labs N                  how many labs at a time (3)
- * --results FILE            keeps the results there and goes on with what it has already
+ * --results FILE            keeps the results there, and goes on after the last point it has
  * --write                   puts the figures into docs/faults.json and docs/faults.md
  */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
@@ -73,9 +73,12 @@ async function main(): Promise<number> {
     await Promise.all(
       wanted.map((job) =>
         limit(async () => {
-          if (values.results !== undefined && results.get(nameOf(job))?.crash === null) return;
-          results.set(nameOf(job), await carryOut(job, temporaryFolder));
-          if (values.results !== undefined) keepResults(values.results, [...results.values()]);
+          const former = results.get(nameOf(job));
+          if (former?.crash === null) return;
+          await carryOut(job, former?.points ?? [], temporaryFolder, (result) => {
+            results.set(nameOf(job), result);
+            if (values.results !== undefined) keepResults(values.results, [...results.values()]);
+          });
         }),
       ),
     );
@@ -108,14 +111,25 @@ async function injureSurroundings(): Promise<boolean> {
   return code === 0;
 }
 
-/** One kind in one scenario, in namespaces of its own. */
-async function carryOut(job: Job, temporaryFolder: string): Promise<JobResult> {
+/** One kind in one scenario, in namespaces of its own, after the points that there are already. */
+async function carryOut(
+  job: Job,
+  former: JobResult["points"],
+  temporaryFolder: string,
+  onResult: (result: JobResult) => void,
+): Promise<void> {
   const { scenario, scenarioTitle, kind, kindTitle, unit } = job;
   const step = Number(values.step) * job.stride;
-  const points: Point[] = [];
+  const points = [...former];
+  const last = points.at(-1);
+  const from = last === undefined ? values.from : String(last.n + step);
+  const tell = (crash: string | null) => {
+    const date = new Date().toISOString().slice(0, 10);
+    onResult({ scenario, scenarioTitle, kind, kindTitle, unit, step, points, crash, date });
+  };
   const child = spawn(
     join(CHECKOUT, "test", "lab", "enter"),
-    [process.execPath, job.worker, scenario, kind, values.from, values.to, values.step],
+    [process.execPath, job.worker, scenario, kind, from, values.to, values.step],
     {
       env: {
         ...process.env,
@@ -137,12 +151,11 @@ async function carryOut(job: Job, temporaryFolder: string): Promise<JobResult> {
     const { n, where, end, problems, durationMs } = point;
     const verdict = problems.length === 0 ? end : `DID NOT CONVERGE: ${problems[0]}`;
     console.log(`${nameOf(job)} ${n} (${where}): ${verdict}, ${(durationMs / 1000).toFixed(1)} s`);
+    tell("not through yet");
   });
   const code = await new Promise<number | null>((done) => child.once("close", done));
   running.delete(child);
-  const crash = code === 0 ? null : `exit ${code}: ${errors}`;
-  const date = new Date().toISOString().slice(0, 10);
-  return { scenario, scenarioTitle, kind, kindTitle, unit, step, points, crash, date };
+  tell(code === 0 ? null : `exit ${code}: ${errors}`);
 }
 
 function nameOf({ scenario, kind }: { scenario: string; kind: string }): string {

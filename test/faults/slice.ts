@@ -10,7 +10,7 @@ const SLICE: Readonly<Record<string, Readonly<Record<string, readonly number[]>>
   // The second changing call names the candidate: nothing but the next run can remove it then.
   "compose-commit": { "kill-after": [2, 9], reset: [15] },
   "compose-rollback": { journal: [8], error: [12] },
-  "engine-commit": { journal: [4], "again-deploy": [7] },
+  "engine-commit": { journal: [4], "again-deploy": [3] },
   "engine-rollback": { "kill-after": [13], error: [57] },
 };
 
