@@ -45,6 +45,7 @@ async function main(args: readonly string[]): Promise<number> {
   const leftovers = watchLeftovers(mark, temporaryFolder);
   process.env.TMPDIR = temporaryFolder;
   process.env.NODE_COMPILE_CACHE = join(temporaryFolder, "node-compile-cache");
+  process.env.PRATIQUE_LAB_ANSWERS = join(temporaryFolder, "trivy-answers");
   process.env.PRATIQUE_LAB_RUN = mark;
   process.env.PRATIQUE_CHECKOUT = CHECKOUT;
   process.env.PRATIQUE_NODE = process.execPath;

@@ -8,7 +8,6 @@ import { neverHealthy, web } from "../lab/behaviours.ts";
 import type { ImageSpec, Lab } from "../lab/lab-types.ts";
 import { openLab } from "../lab/open-lab.ts";
 import { isFull } from "../lab/slice-of.ts";
-import { rememberScans } from "./remembering-trivy.ts";
 
 const REFERENCE = "127.0.0.1:5000/web:latest";
 const FILL_HOOK = `--import=${join(import.meta.dirname, "fill-at.ts")}`;
@@ -37,9 +36,8 @@ const TITLE =
   "a disk that is full from any journal entry on ends in one healthy container and one outcome, once there is room";
 
 test(TITLE, { timeout: isFull ? 3 * HOUR_MS : 14 * MINUTE_MS }, async (t) => {
-  await using lab = await openLab();
+  await using lab = await openLab({ remembersScans: true });
   const host = hostOn(lab, "retry:\n  maxAttempts: 100\nhealth:\n  timeout: 8s\n  stable: 1s\n");
-  rememberScans(host.config, lab);
   await lab.image(REFERENCE, web("0"));
   await lab.docker(["run", "--detach", "--name", "web", "--restart", "unless-stopped", REFERENCE]);
   let points = 0;

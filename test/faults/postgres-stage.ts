@@ -6,7 +6,6 @@ import type { Lab } from "../lab/lab-types.ts";
 import type { PostgresVersion } from "../lab/postgres-images.ts";
 import { openEngineProxy } from "./engine-proxy.ts";
 import { viewEngine } from "./engine-view.ts";
-import { rememberScans } from "./remembering-trivy.ts";
 import type { Stage } from "./stage.ts";
 
 const ROWS = 200;
@@ -17,7 +16,6 @@ export async function preparePostgres(lab: Lab): Promise<Omit<Stage, "scenario">
   const proxy = await openEngineProxy(join(lab.dir, "proxy.sock"), lab.engine.socket);
   const behindProxy = { ...lab, engine: { ...lab.engine, url: proxy.url } };
   const { host, server, data } = await openDatabaseHost(behindProxy, { rows: ROWS });
-  rememberScans(host.config, lab);
   const before = JSON.stringify(await data());
   const older = (await pushPostgres(lab, "15-old")).imageId;
   return {

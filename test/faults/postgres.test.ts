@@ -11,7 +11,7 @@ const RESTARTS: Place[] = [{ entry: 14 }];
 
 /** A part of what `npm run faults` does. */
 test("a fault in a PostgreSQL update ends with one server, all data and everybody running", async (t) => {
-  await using lab = await openLab();
+  await using lab = await openLab({ remembersScans: true });
   const database = await openDatabaseHost(lab, { rows: 5000 });
   const scenario = await updateScenario(database);
   await t.test("pratique is killed", async () => {

@@ -5,7 +5,6 @@ import { neverHealthy, web } from "../lab/behaviours.ts";
 import type { ImageSpec, Lab } from "../lab/lab-types.ts";
 import { openEngineProxy } from "./engine-proxy.ts";
 import { type EngineView, viewEngine } from "./engine-view.ts";
-import { rememberScans } from "./remembering-trivy.ts";
 
 /** More than the engine keeps: what runs, three backups, what a fault has left. */
 const CANDIDATES = 8;
@@ -21,7 +20,6 @@ retry:
 export async function openHost(lab: Lab) {
   const proxy = await openEngineProxy(join(lab.dir, "proxy.sock"), lab.engine.socket);
   const host = hostOn({ ...lab, engine: { ...lab.engine, url: proxy.url } }, CONFIGURATION);
-  rememberScans(host.config, lab);
   return {
     ...{ lab, host, proxy, view: viewEngine(lab.engine.socket) },
     async [Symbol.asyncDispose]() {

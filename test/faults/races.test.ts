@@ -12,7 +12,6 @@ import type { Lab } from "../lab/lab-types.ts";
 import { openLab } from "../lab/open-lab.ts";
 import { pollUntil } from "../lab/poll-until.ts";
 import { isFull } from "../lab/slice-of.ts";
-import { rememberScans } from "./remembering-trivy.ts";
 import { type OverlapWatch, watchOverlaps } from "./watch-overlaps.ts";
 
 const REFERENCE = "127.0.0.1:5000/web:latest";
@@ -45,7 +44,7 @@ test(`whatever starts in the middle of an update, ${RACES} times at random, no t
 }, async (t) => {
   t.diagnostic(`seed ${SEED}`);
   const random = randomNumbers(SEED);
-  await using lab = await openLab();
+  await using lab = await openLab({ remembersScans: true });
   const host = hostOn(lab);
   await lab.image(REFERENCE, web("0"));
   const folder = await composeUp(lab, "stack", PROJECT);
@@ -61,7 +60,6 @@ test(`whatever starts in the middle of an update, ${RACES} times at random, no t
     const what = `${rival} ${delayMs} ms after the ${anchor} of ${candidate.name} by ${strategy}`;
     const where = `race ${race} of seed ${SEED}: ${what}`;
     host.configure(`retry:\n  maxAttempts: 100\ndeploy:\n  strategy: ${strategy}\n`);
-    rememberScans(host.config, lab);
     await lab.image(REFERENCE, candidate(`image ${race % IMAGES}`));
     const startedMs = performance.now();
     const steps = join(lab.dir, `steps-${race}`);

@@ -135,6 +135,7 @@ async function carryOut(
         ...process.env,
         TMPDIR: temporaryFolder,
         NODE_COMPILE_CACHE: join(temporaryFolder, "node-compile-cache"),
+        PRATIQUE_LAB_ANSWERS: join(temporaryFolder, "trivy-answers"),
       },
       stdio: ["ignore", "pipe", "pipe"],
     },

@@ -17,6 +17,8 @@ export interface LabOptions {
   parts?: readonly LabPart[];
   /** What the Trivy server demands of its clients; default: nothing. */
   trivyToken?: string;
+  /** Scans each image once in a run of the tests; for tests of what comes after the gate. */
+  remembersScans?: boolean;
 }
 
 export interface CommandOptions {

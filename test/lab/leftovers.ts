@@ -8,7 +8,7 @@ import { cgroupFolders, foldersIn, removeCgroups } from "./take-down.ts";
 const GRACE_MS = 3000;
 
 /** Node's own cache of compiled modules, which the launcher uses. */
-const EXPECTED_IN_TEMPORARY_FOLDER = "node-compile-cache";
+const EXPECTED_IN_TEMPORARY_FOLDER = ["node-compile-cache", "trivy-answers"];
 
 export interface Leftovers {
   /** The names of what is left now; empty is good. */
@@ -30,7 +30,7 @@ export function watchLeftovers(run: string, temporaryFolder: string): Leftovers 
       .filter((name) => !linksBefore.has(name))
       .map((name) => `network link ${name}`),
     ...readdirSync(temporaryFolder)
-      .filter((name) => name !== EXPECTED_IN_TEMPORARY_FOLDER)
+      .filter((name) => !EXPECTED_IN_TEMPORARY_FOLDER.includes(name))
       .map((name) => `temporary file ${join(temporaryFolder, name)}`),
   ];
   return {

@@ -9,6 +9,7 @@ import { createNtfy } from "./ntfy.ts";
 import { findPrograms, type Programs } from "./programs.ts";
 import { createRegistry } from "./registry.ts";
 import { createRegistryClient } from "./registry-client.ts";
+import { rememberingTrivy } from "./remembering-trivy.ts";
 import { type ProgramOptions, runProgram } from "./run-program.ts";
 import { takeDownEngine } from "./take-down.ts";
 import { createTrivy } from "./trivy.ts";
@@ -61,6 +62,9 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
   }
 
   const environment = makeEnvironment(dir, servers.engine.url, programs);
+  const trivyProgram = join(dir, "bin", "trivy");
+  if (options.remembersScans !== true) symlinkSync(programs.trivy, trivyProgram);
+  else writeFileSync(trivyProgram, rememberingTrivy(dir, programs.trivy), { mode: 0o755 });
   const registryClient = createRegistryClient(servers.registry.url);
   const commands = makeCommands(dir, environment, programs);
   return {
@@ -104,7 +108,6 @@ function makeEnvironment(
   const plugins = join(dir, "docker", "cli-plugins");
   for (const folder of [bin, home, plugins]) mkdirSync(folder, { recursive: true });
   writeFileSync(join(bin, "docker"), dockerCommand(programs), { mode: 0o755 });
-  symlinkSync(programs.trivy, join(bin, "trivy"));
   symlinkSync(programs.compose, join(plugins, "docker-compose"));
   writeFileSync(join(dir, "docker", "config.json"), "{}\n");
   const path = [

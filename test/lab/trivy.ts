@@ -16,7 +16,8 @@ type VersionAnswer = "database" | "no-database" | "missing";
 
 /**
  * A Trivy server on the lab's own database. The binary is older than the endpoint `/version`, so
- * a front answers that from metadata.json and forwards everything else.
+ * a front answers that from metadata.json and forwards everything else, for which it starts the
+ * server: a second of a processor that many tests never need.
  */
 export function createTrivy(
   dir: string,
@@ -40,14 +41,20 @@ export function createTrivy(
     return response.end(`${JSON.stringify(body)}\n`);
   };
   let front: Server | undefined;
+  let backStart: Promise<void> | undefined;
 
   async function start(): Promise<void> {
-    await back.start();
-    front = await openFront(answerVersion);
+    const startBack = () => {
+      backStart ??= back.start();
+      return backStart;
+    };
+    front = await openFront(answerVersion, startBack);
   }
   async function end(stopBack: () => Promise<void>): Promise<void> {
     const ending = front;
     front = undefined;
+    await backStart?.catch(() => undefined);
+    backStart = undefined;
     if (ending !== undefined) {
       const closed = new Promise<void>((resolve) => ending.close(() => resolve()));
       ending.closeAllConnections();
@@ -99,10 +106,18 @@ function createBack(dir: string, programs: Programs, token: string | undefined):
   });
 }
 
-async function openFront(answerVersion: (response: ServerResponse) => void): Promise<Server> {
+async function openFront(
+  answerVersion: (response: ServerResponse) => void,
+  startBack: () => Promise<void>,
+): Promise<Server> {
   const server = createHttpServer((incoming, outgoing) => {
     if (incoming.url === "/version") answerVersion(outgoing);
-    else forward(incoming, outgoing);
+    else {
+      startBack().then(
+        () => forward(incoming, outgoing),
+        () => outgoing.destroy(),
+      );
+    }
   });
   server.unref();
   await new Promise<void>((resolve, reject) => {

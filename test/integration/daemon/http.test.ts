@@ -73,7 +73,7 @@ function entry(image: string, status = "update"): string {
 }
 
 test("the daemon answers health checks and diun, and nobody else", async (t) => {
-  await using lab = await openLab();
+  await using lab = await openLab({ remembersScans: true });
   const host = hostOn(lab, SETTINGS);
   const names = ["web0", "web1", "web2", "web3"];
   for (const name of names) {

@@ -18,7 +18,7 @@ const SATURDAY = AMY.replace("4 * * 3", "4 * * 6");
 const REFERENCE = "127.0.0.1:5000/web:latest";
 
 test("the schedule starts each run once, whatever the clock and the process do", async (t) => {
-  await using lab = await openLab();
+  await using lab = await openLab({ remembersScans: true });
   const host = hostOn(lab, AMY);
   await lab.image("web:latest", web("old"));
   await runContainer(lab, "web", REFERENCE, ["--restart", "unless-stopped"]);

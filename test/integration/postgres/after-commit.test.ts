@@ -44,7 +44,7 @@ async function startPicky({ lab }: DatabaseHost, migration: string): Promise<voi
 }
 
 test("a dependent that is worse after the commit point brings the former image back only where it can read the data", async (t) => {
-  await using lab = await openLab();
+  await using lab = await openLab({ remembersScans: true });
   const database = await openDatabaseHost(lab, { rows: 200, dependents: ["app", "picky"] });
   const { host, server, data, states, update } = database;
   await server.sql("atuin", "create extension hstore version '1.4'");

@@ -66,7 +66,7 @@ const TAKEN = sliceOf(BAD, ({ name }) => name, [
 ]);
 
 test("after every bad candidate the former image runs on identical data, and everybody else too", async (t) => {
-  await using lab = await openLab();
+  await using lab = await openLab({ remembersScans: true });
   const { host, data, states, update } = await openDatabaseHost(lab, {
     timeout: "15s",
     extra: "retry:\n  maxAttempts: 9\n",

@@ -8,7 +8,7 @@ import { PASSWORD, pushPostgres } from "./server.ts";
 import { openDatabaseHost, RUNNING } from "./update-lab.ts";
 
 test("who does not leave ends the update at the timeout; a sidecar's own backup is waited for", async (t) => {
-  await using lab = await openLab();
+  await using lab = await openLab({ remembersScans: true });
   const { host, server, states, data, folder, update } = await openDatabaseHost(lab);
   await server.sql("postgres", "alter system set max_prepared_transactions = 5");
   await lab.docker(["restart", "postgres"]);

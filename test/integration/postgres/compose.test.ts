@@ -7,7 +7,7 @@ import { composeUp, hostOn, runningImage } from "../update/host.ts";
 import { checksums, fillServer, pushPostgres, serverNamed } from "./server.ts";
 
 test("a compose project with a password file, an anonymous volume and an app is updated, restored and agrees", async () => {
-  await using lab = await openLab();
+  await using lab = await openLab({ remembersScans: true });
   await pushPostgres(lab, "15-old");
   const folder = await composeUp(
     lab,

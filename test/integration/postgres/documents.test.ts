@@ -68,7 +68,7 @@ test("the guide to another major version works from 15 to 17 and back, command b
 });
 
 test("the manual steps after a failed roll back work, command by command", async () => {
-  await using lab = await openLab();
+  await using lab = await openLab({ remembersScans: true });
   await pushPostgres(lab, "15-old");
   const project = await composeUp(
     lab,

@@ -8,7 +8,7 @@ import { pushPostgres } from "./server.ts";
 import { openDatabaseHost, RUNNING } from "./update-lab.ts";
 
 test("what may not go in stops nothing, and a dump that the candidate cannot restore stops no server", async (t) => {
-  await using lab = await openLab();
+  await using lab = await openLab({ remembersScans: true });
   const { server, states, data, update } = await openDatabaseHost(lab, {
     settings: "    restoreDrill: true\n",
   });

@@ -168,7 +168,7 @@ async function spoilAndRestore(
 }
 
 test("the whole cluster comes back from a cold copy; what cannot be restored changes nothing", async (t) => {
-  await using lab = await openLab();
+  await using lab = await openLab({ remembersScans: true });
   const database = await openDatabaseHost(lab);
   const { host, server, folder, states } = database;
   // The minor update leaves a cold copy.

@@ -8,7 +8,7 @@ import { pushPostgres } from "./server.ts";
 import { openDatabaseHost, RUNNING } from "./update-lab.ts";
 
 test("a minor update keeps every database, role, extension and row, and starts everybody again", async () => {
-  await using lab = await openLab();
+  await using lab = await openLab({ remembersScans: true });
   const { host, server, data, states, update, folder } = await openDatabaseHost(lab, {
     rows: 20_000,
   });

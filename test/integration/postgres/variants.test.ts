@@ -38,7 +38,7 @@ async function run(
 }
 
 test("names, users, passwords and mounts of every kind are updated; what does not last is held", async (t) => {
-  await using lab = await openLab();
+  await using lab = await openLab({ remembersScans: true });
   const data = lab.folder("data");
   const configuration = join(lab.folder("configuration"), "custom.conf");
   const settings = "listen_addresses = '*'\nshared_preload_libraries = 'pg_stat_statements'\n";

@@ -168,7 +168,7 @@ async function untilHealthy(host: Host): Promise<void> {
 }
 
 test("an update of each critical service passes when it is good, and goes back when it is broken", async (t) => {
-  await using lab = await openLab();
+  await using lab = await openLab({ remembersScans: true });
   const folder = lab.folder("config");
   const critical = join(folder, "critical-containers.json");
   writeFileSync(critical, JSON.stringify([...CRITICAL, "postgres"]));

@@ -20,7 +20,7 @@ const WEB = "127.0.0.1:5000/web:latest";
 const YAML = `services:\n  web:\n    container_name: web\n    image: ${WEB}\n`;
 
 test("backups, and the way back to them by hand", async (t) => {
-  await using lab = await openLab();
+  await using lab = await openLab({ remembersScans: true });
   const host = hostOn(lab);
   const versions: LabImage[] = [await lab.image("web:latest", web("1"))];
   const folder = await composeUp(lab, "stack", YAML);

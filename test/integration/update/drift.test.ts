@@ -34,7 +34,7 @@ const FILES = {
 type Edited = keyof typeof FILES;
 
 test("what somebody edits in a project's files is never applied by pratique", async (t) => {
-  await using lab = await openLab();
+  await using lab = await openLab({ remembersScans: true });
   const host = hostOn(lab);
   const first = await lab.image("web:latest", web("one"));
   const folder = lab.folder("stack");

@@ -7,7 +7,7 @@ import { containerId, hostOn, imageOf } from "./host.ts";
 const FAULTY = { libexpat1: { version: "2.5.0-1", source: "expat" } };
 
 test("a dry run decides as the run does and leaves no container, image, queue entry or message", async () => {
-  await using lab = await openLab();
+  await using lab = await openLab({ remembersScans: true });
   const host = hostOn(lab);
   for (const name of ["good", "bad"]) {
     await lab.image(`${name}:latest`, web(`${name} one`));
@@ -42,7 +42,7 @@ test("a dry run decides as the run does and leaves no container, image, queue en
 });
 
 test("a container that the engine would remove with its volumes is held, and nothing stops", async () => {
-  await using lab = await openLab();
+  await using lab = await openLab({ remembersScans: true });
   const host = hostOn(lab);
   await lab.image("brief:latest", web("brief one"));
   await lab.docker(["run", "--detach", "--rm", "--name", "brief", "127.0.0.1:5000/brief:latest"]);

@@ -18,7 +18,7 @@ const PLAIN = "127.0.0.1:5000/plain:latest";
 const YAML = `services:\n  web:\n    container_name: web\n    image: ${WEB}\n`;
 
 test("a tag that `docker pull` moved is pointed back, and the gate decides", async (t) => {
-  await using lab = await openLab();
+  await using lab = await openLab({ remembersScans: true });
   const host = hostOn(lab);
   const formerWeb = (await lab.image("web:latest", web("one"))).imageId;
   const formerPlain = (await lab.image("plain:latest", web("one"))).imageId;

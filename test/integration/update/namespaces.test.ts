@@ -62,7 +62,7 @@ const OTHER = `services:
 `;
 
 test("what lives in a container's namespaces is updated and rolled back with it (I8, I10)", async (t) => {
-  await using lab = await openLab();
+  await using lab = await openLab({ remembersScans: true });
   const host = hostOn(lab);
   const folders = await startFamily(lab);
 
@@ -107,7 +107,7 @@ test("what lives in a container's namespaces is updated and rolled back with it 
 /** `npm run faults` has scenarios of its own for such a family; this is the largest one. */
 if (isFull) {
   test("a kill in the middle of a parent's deployment is recovered for all of them", async () => {
-    await using lab = await openLab();
+    await using lab = await openLab({ remembersScans: true });
     const host = hostOn(lab);
     const folders = await startFamily(lab);
     await lab.image("vpn:latest", parent("killed"));

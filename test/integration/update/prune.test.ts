@@ -23,7 +23,7 @@ const PRUNE = ["docker", "image", "prune", "--all", "--force"];
 const REGISTRY = "127.0.0.1:5000";
 
 test("`docker image prune -a` between any two phases breaks nothing", async (t) => {
-  await using lab = await openLab();
+  await using lab = await openLab({ remembersScans: true });
   const host = hostOn(lab);
   for (const name of ["compose", "plain"]) await offer(lab, name, web(`${name} one`));
   const yaml = `services:\n  app:\n    container_name: compose\n    image: ${REGISTRY}/compose:latest\n`;

@@ -37,7 +37,7 @@ const SERVICES = `services:
 `;
 
 test("a candidate that fails goes, and what ran before runs again (I8)", async (t) => {
-  await using lab = await openLab();
+  await using lab = await openLab({ remembersScans: true });
   const host = hostOn(lab, SERVICES);
   for (const name of ALL) await lab.image(`${name}:latest`, web("well one"));
   const folder = await composeUp(lab, "stack", YAML);

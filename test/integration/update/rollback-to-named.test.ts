@@ -17,7 +17,7 @@ const WEB = "127.0.0.1:5000/web:latest";
 const YAML = `services:\n  web:\n    container_name: web\n    image: ${WEB}\n`;
 
 test("rollback container to a named image", async (t) => {
-  await using lab = await openLab();
+  await using lab = await openLab({ remembersScans: true });
   const host = hostOn(lab);
   const first = await lab.image("web:latest", web("one"));
   await composeUp(lab, "stack", YAML);

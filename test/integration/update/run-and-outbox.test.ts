@@ -16,7 +16,7 @@ async function startWeb(lab: Lab, name = "web"): Promise<void> {
 }
 
 test("an unreachable ntfy fails no update, and the messages arrive in order when it returns (I6)", async () => {
-  await using lab = await openLab();
+  await using lab = await openLab({ remembersScans: true });
   const host = hostOn(lab);
   await startWeb(lab);
   const candidate = await lab.image("web:latest", web("two"));
@@ -42,7 +42,7 @@ test("an unreachable ntfy fails no update, and the messages arrive in order when
 });
 
 test("a second run at the same time ends with exit 5 and says who holds the lock", async () => {
-  await using lab = await openLab();
+  await using lab = await openLab({ remembersScans: true });
   const host = hostOn(lab, "health:\n  timeout: 60s\n  stable: 1s\n");
   await startWeb(lab);
   const candidate = await lab.image("web:latest", healthyAfter(6, "two"));
@@ -63,7 +63,7 @@ test("a second run at the same time ends with exit 5 and says who holds the lock
 
 for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
   test(`${signal} in the middle of a deployment finishes the container in hand and begins no other`, async () => {
-    await using lab = await openLab();
+    await using lab = await openLab({ remembersScans: true });
     const host = hostOn(lab, "health:\n  timeout: 60s\n  stable: 1s\n");
     await startWeb(lab, "web-a");
     await startWeb(lab, "web-b");
@@ -91,7 +91,7 @@ for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
 }
 
 test("ntfy's own update is told on ntfy, and a broken one is rolled back and told after that", async () => {
-  await using lab = await openLab();
+  await using lab = await openLab({ remembersScans: true });
   const image = (label: string, command: readonly string[]): ImageSpec => ({
     cmd: command,
     exposedPorts: ["80/tcp"],

@@ -32,7 +32,7 @@ const ENGINES = sliceOf(ALL_ENGINES, (version) => version, ["26.1"]);
 
 for (const engine of ENGINES) {
   test(`with engine ${engine} a container and its children are the same after an update and after a roll back (I9, I10)`, async (t) => {
-    await using lab = await openLab({ engine });
+    await using lab = await openLab({ engine, remembersScans: true });
     const host = hostOn(lab, "health:\n  timeout: 30s\n  stable: 1s\n");
     await lab.image("kid:latest", { ...kid, healthcheck: { test: ["NONE"] } });
     for (const name of PARENTS) await lab.image(`${name}:latest`, first);

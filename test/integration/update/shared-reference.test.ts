@@ -35,7 +35,7 @@ const SERVICES = `services:
 `;
 
 test("containers that share a reference go together", async (t) => {
-  await using lab = await openLab();
+  await using lab = await openLab({ remembersScans: true });
   const host = hostOn(lab, SERVICES);
   const first = await lab.image("shared:latest", web("well one"));
   const folder = await composeUp(lab, "stack", YAML);
