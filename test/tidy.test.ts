@@ -47,6 +47,21 @@ test("docs/errors.md has every code of the catalogue with the same advice", () =
   );
 });
 
+test("package-lock.json names the packages of every platform, or `npm ci` refuses it", () => {
+  const { packages } = JSON.parse(read("package-lock.json")) as {
+    packages: Record<string, { optionalDependencies?: Record<string, string> }>;
+  };
+  const wanted = Object.values(packages).flatMap((each) =>
+    Object.keys(each.optionalDependencies ?? {}),
+  );
+  assert.ok(wanted.length > 0);
+  assert.deepEqual(
+    wanted.filter((name) => !Object.hasOwn(packages, `node_modules/${name}`)),
+    [],
+    "Make it anew in a folder that has only package.json: `npm install --package-lock-only`.",
+  );
+});
+
 test("every command is in README.md or docs/", () => {
   const pages = PAGES.map(read).join("\n");
   const missing = COMMANDS.flatMap((spec) => commandNames(spec)).filter(
