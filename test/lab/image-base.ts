@@ -1,6 +1,6 @@
 /**
  * The base on which the lab builds pratique's own image, where Debian's mirror is out of reach: a
- * small Debian with what the Dockerfile would install, and Node.
+ * small Debian with what the Dockerfile would install, and Node. HAProxy is for the socket proxy.
  */
 import { chmodSync, copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -9,7 +9,8 @@ import type { Lab } from "./lab-types.ts";
 import { packRoot, unpackRoot } from "./root-file-system.ts";
 
 const TOOLS = ["base-files", "coreutils", "dash", "findutils", "grep", "libc-bin", "sed"];
-const PACKAGES = [...TOOLS, "docker-cli", "docker-compose", "libstdc++6", "tini", "libatomic1"];
+const CLIENTS = ["docker-cli", "docker-compose", "libstdc++6", "tini", "libatomic1"];
+const PACKAGES = [...TOOLS, ...CLIENTS, "haproxy"];
 const UNNEEDED = /^(perl|debconf|dpkg$|libdb5|openssl|adduser|passwd|git|iptables|containerd|runc)/;
 
 export const imageBase: CachedPart = {

@@ -12,6 +12,7 @@ import { runProgram } from "../../lab/run-program.ts";
 import { factsOf } from "../../runtime-packages.ts";
 import { composeUp, containerId, runningImage } from "../update/host.ts";
 import { BASE_IMAGE, buildOwnImage, OWN_IMAGE, TRIVY_MOUNT } from "./own-image.ts";
+import { socketProxyConfiguration } from "./socket-proxy.ts";
 
 const CHECKOUT = join(import.meta.dirname, "../../..");
 /** Group of the engine's socket, as `docker` on a real host. */
@@ -65,6 +66,11 @@ async function untilReady(lab: Lab): Promise<void> {
     const format = "{{.State.Health.Status}}";
     const { stdout } = await lab.docker(["inspect", "--format", format, "pratique"]);
     return stdout === "healthy" ? true : undefined;
+  }).catch(async (cause: unknown) => {
+    const logs = await Promise.all(
+      ["pratique", "socket-proxy"].map((name) => lab.docker(["logs", name], { mayFail: true })),
+    );
+    throw new Error(logs.map(({ stdout, stderr }) => stdout + stderr).join("\n"), { cause });
   });
 }
 
@@ -184,22 +190,31 @@ volumes: { data: }\n`,
     async () => {
       const settings = [...PROXY_SERVICE.matchAll(/^ {6}([A-Z]+): 1$/gm)];
       assert.equal(settings.length, 6);
-      const script = join(import.meta.dirname, "socket-proxy.mjs");
+      const file = join(place.folder, "haproxy.cfg");
+      writeFileSync(
+        file,
+        socketProxyConfiguration([...settings.map(([, name]) => name ?? ""), "EXEC"]),
+      );
       await lab.docker([
         ...["run", "--detach", "--name", "socket-proxy", "--publish", "127.0.0.1:2375:2375"],
-        ...settings.flatMap(([, name]) => ["--env", `${name}=1`]),
         ...["--volume", `${lab.engine.socket}:/var/run/docker.sock`],
-        ...["--volume", `${script}:/proxy.mjs:ro`],
-        ...[BASE_IMAGE, "node", "/proxy.mjs"],
+        ...["--volume", `${file}:/haproxy.cfg:ro`],
+        ...[BASE_IMAGE, "haproxy", "-f", "/haproxy.cfg"],
       ]);
-      writeFileSync(join(place.folder, "pratique.yaml"), configOf(lab, "tcp://socket-proxy:2375"));
+      const check = "services: { web: { exec: [busybox, uname] } }\n";
+      const config = `${configOf(lab, "tcp://socket-proxy:2375")}${check}`;
+      writeFileSync(join(place.folder, "pratique.yaml"), config);
       const hosts = `    extra_hosts: ["socket-proxy:127.0.0.1"]\n`;
       await startOwn(lab, place, { socket: "/dev/null", more: hosts });
       await untilReady(lab);
       const next = await lab.image("web:latest", web("three"));
       const { code } = await byCron("sh secure-container-update.sh update web");
-      const refused = (await lab.docker(["logs", "socket-proxy"])).stdout;
-      assert.equal(code, 0, `${refused}\n${logged()}`);
+      const log = (await lab.docker(["logs", "socket-proxy"])).stdout;
+      assert.equal(code, 0, `${log}\n${logged()}`);
+      assert.match(log, / 101 .*"POST \/v[0-9.]+\/exec\/[0-9a-f]+\/start/);
+      const plugins = ["--host", "tcp://127.0.0.1:2375", "plugin", "ls"];
+      const refused = await lab.docker(plugins, { mayFail: true });
+      assert.match(refused.stderr, /403 Forbidden/, "what is not open");
       assert.equal(await runningImage(lab, "web"), next.imageId);
       const { stdout } = await inside("pratique", "status", "--json");
       const { containers } = JSON.parse(stdout) as { containers: unknown[] };
