@@ -520,3 +520,28 @@ export const RESTORE_FAILED = defineError({
   next: "Choose another backup: `pratique rollback list-postgres --verify` checks them all.",
   stateLeft: "The database in service has the data that it had before.",
 });
+
+export const RESTORED_NOT_WELL = defineError({
+  code: "RESTORED_NOT_WELL",
+  exit: EXIT.failed,
+  what: (problems: string) => `The backup is restored, but not all is well: ${problems}.`,
+  next: "Look at those with `pratique health <container>`; the message names what was there before.",
+  stateLeft: "The restored data is in service; what was there before is kept.",
+});
+
+export const RESTORE_NOT_UNDONE = defineError({
+  code: "RESTORE_NOT_UNDONE",
+  exit: EXIT.failed,
+  what: (why: string, problems: string) =>
+    `${why} And what was there before is not all back: ${problems}.`,
+  next: "Follow the manual steps in docs/runbook-postgres.md.",
+  stateLeft: "No data was deleted; the message names where it is.",
+});
+
+export const RESTORE_UNFINISHED = defineError({
+  code: "RESTORE_UNFINISHED",
+  exit: EXIT.failed,
+  what: (why: string, engine: string) => `${why} It could not be undone yet: ${engine}`,
+  next: "Make the engine answer again, then run `pratique recover`: it goes on.",
+  stateLeft: "The restore is still open; every copy of the data is kept.",
+});

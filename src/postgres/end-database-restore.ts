@@ -1,5 +1,11 @@
 /** How a restore of one database ends, also after a failure or a crash: all of it, or nothing. */
-import { OperatorError, RESTORE_FAILED } from "../errors.ts";
+import {
+  OperatorError,
+  RESTORE_FAILED,
+  RESTORE_NOT_UNDONE,
+  RESTORE_UNFINISHED,
+  RESTORED_NOT_WELL,
+} from "../errors.ts";
 import { awaitEngine } from "../update/await-engine.ts";
 import { attempt, isFailure } from "../update/failure.ts";
 import { awaitAnswer } from "./await-answer.ts";
@@ -24,7 +30,7 @@ export async function finishDatabaseRestore(update: PostgresUpdate): Promise<Ope
   const worse = problems.length === 0 ? "" : `\nworse than before: ${problems.join("; ")}`;
   const body = `restored - database ${names?.database} from ${path}\n${kept}${worse}`;
   endRestore(update, problems.length === 0 ? "done" : "done-but", body);
-  return problems.length === 0 ? null : RESTORE_FAILED(`restored, but ${problems.join("; ")}`);
+  return problems.length === 0 ? null : RESTORED_NOT_WELL(problems.join("; "));
 }
 
 /** Goes on where the names were exchanged, else undoes everything. */
@@ -45,7 +51,7 @@ export async function leaveDatabaseRestore(
     await awaitEngine(context.ports, ENGINE_PATIENCE_MS);
   } catch (error) {
     if (!(error instanceof OperatorError)) throw error;
-    return RESTORE_FAILED(`${why.message} ${error.message} \`pratique recover\` goes on.`);
+    return RESTORE_UNFINISHED(why.message, error.message);
   }
   const problems: string[] = [];
   const isExchanged = await attempt("roll-back", member, () => clearTemporary(update));
@@ -59,7 +65,7 @@ export async function leaveDatabaseRestore(
   const state = isBack ? `${names?.database} is as it was` : problems.join("; ");
   const body = `failed - restore of ${path}: ${state}\n${why.message}`;
   endRestore(update, isBack ? "unchanged" : "lost", body);
-  return isBack ? why : RESTORE_FAILED(`${why.message} And then: ${problems.join("; ")}`);
+  return isBack ? why : RESTORE_NOT_UNDONE(why.message, problems.join("; "));
 }
 
 /** Removes the temporary database; true where it has already taken the name. */

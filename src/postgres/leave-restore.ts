@@ -1,4 +1,9 @@
-import { OperatorError, RESTORE_FAILED } from "../errors.ts";
+import {
+  OperatorError,
+  RESTORE_FAILED,
+  RESTORE_NOT_UNDONE,
+  RESTORE_UNFINISHED,
+} from "../errors.ts";
 import { awaitEngine } from "../update/await-engine.ts";
 import { attempt, isFailure } from "../update/failure.ts";
 import { awaitAnswer } from "./await-answer.ts";
@@ -27,7 +32,7 @@ export async function leaveRestore(
     await awaitEngine(context.ports, ENGINE_PATIENCE_MS);
   } catch (error) {
     if (!(error instanceof OperatorError)) throw error;
-    return RESTORE_FAILED(`${why.message} ${error.message} \`pratique recover\` goes on.`);
+    return RESTORE_UNFINISHED(why.message, error.message);
   }
   const problems: string[] = [];
   let kept: string | null = null;
@@ -48,7 +53,7 @@ export async function leaveRestore(
   const aside = kept === null ? "" : `\nwhat did not serve is kept in ${kept}`;
   const body = `failed - restore of ${plan.restore?.path}: ${state}\n${why.message}${aside}`;
   endRestore(update, isBack ? "unchanged" : "lost", body);
-  return isBack ? why : RESTORE_FAILED(`${why.message} And then: ${problems.join("; ")}`);
+  return isBack ? why : RESTORE_NOT_UNDONE(why.message, problems.join("; "));
 }
 
 /** Returns where the data is kept that was in its place; null where the former never left it. */

@@ -60,14 +60,17 @@ export async function hasSameExtensions(update: PostgresUpdate): Promise<boolean
   );
 }
 
-/** Dependents, then sidecars, then the restart policies. Returns who is worse than before. */
+/**
+ * The server's restart policy, so that an engine that restarts meanwhile starts it again; then
+ * dependents, sidecars, their policies. Returns who is worse than before.
+ */
 export async function companionsBack(update: PostgresUpdate): Promise<string[]> {
   const { plan, context } = update;
+  await giveServerPolicyBack(update);
   const problems = [
     ...(await startCompanions(plan.companions, "dependent", context)),
     ...(await startCompanions(plan.companions, "sidecar", context)),
   ];
   await givePoliciesBack(plan.companions, context);
-  await giveServerPolicyBack(update);
   return [...problems, ...(await verifyCompanions(plan.companions, context))];
 }

@@ -4,7 +4,7 @@
  * a folder of its own. Until the exchange, and after any failure, the server runs on what it had.
  */
 import { posix } from "node:path";
-import { OperatorError, RESTORE_FAILED } from "../errors.ts";
+import { OperatorError, RESTORE_FAILED, RESTORED_NOT_WELL } from "../errors.ts";
 import { beginRun, endRun } from "../state/runs.ts";
 import type { RunContext } from "../update/context.ts";
 import { attempt, isFailure } from "../update/failure.ts";
@@ -23,7 +23,12 @@ import { analyse, compareWithDump, restorePlain, withFreshCluster } from "./fres
 import { awaitIdle } from "./idle.ts";
 import { leaveRestore } from "./leave-restore.ts";
 import { openDump } from "./open-dump.ts";
-import { companionsBack, type PostgresUpdate, updateOf } from "./postgres-update.ts";
+import {
+  companionsBack,
+  giveServerPolicyBack,
+  type PostgresUpdate,
+  updateOf,
+} from "./postgres-update.ts";
 import { addressBook } from "./preflight.ts";
 import { STOP_TIMEOUT_S, withPlace } from "./restore-place.ts";
 import { planRestore } from "./restore-plan.ts";
@@ -188,13 +193,24 @@ export async function finishRestore(update: PostgresUpdate): Promise<OperatorErr
   if (proof instanceof OperatorError) return await leaveRestore(update, proof);
   if (isFailure(proof)) problems.push(proof.why);
   beginStep(update, "start dependents", "starting dependents and sidecars");
+  const up = await attempt("verify", update.member, () => keepServerUp(update));
+  if (isFailure(up)) problems.push(up.why);
   problems.push(...(await companionsBack(update)));
   const { aside } = ownFolders(plan.dataMount, operation.id);
   const worse = problems.length === 0 ? "" : `\nworse than before: ${problems.join("; ")}`;
   const dump = plan.dumpPath ?? "none";
   const body = `restored - from ${plan.restore?.path}\nformer data: ${aside}\ndump of it: ${dump}${worse}`;
   endRestore(update, problems.length === 0 ? "done" : "done-but", body);
-  return problems.length === 0 ? null : RESTORE_FAILED(`restored, but ${problems.join("; ")}`);
+  return problems.length === 0 ? null : RESTORED_NOT_WELL(problems.join("; "));
+}
+
+/**
+ * An engine that restarted since the server was proved has left it down, because its policy was
+ * `no`. With its own policy the engine starts it from here on.
+ */
+async function keepServerUp(update: PostgresUpdate): Promise<void> {
+  await giveServerPolicyBack(update);
+  await update.context.ports.engine.startContainer(update.member.formerId);
 }
 
 async function putInService(update: PostgresUpdate): Promise<OperatorError | null> {
