@@ -24,6 +24,8 @@ export interface JobResult {
   /** The worker ended before it was through. */
   crash: string | null;
   date: string;
+  /** Of the last of its points. */
+  commit: string;
 }
 
 /** One cell of the table. */
@@ -35,8 +37,8 @@ export interface Figure
   commit: string;
 }
 
-export function figureOf(result: JobResult, commit: string): Figure {
-  const { scenario, scenarioTitle, kind, kindTitle, unit, step, date } = result;
+export function figureOf(result: JobResult): Figure {
+  const { scenario, scenarioTitle, kind, kindTitle, unit, step, date, commit } = result;
   const what = { scenario, scenarioTitle, kind, kindTitle, unit, step };
   return { ...what, ...countPoints(result), date, commit };
 }

@@ -87,7 +87,7 @@ async function main(): Promise<number> {
     rmSync(temporaryFolder, { recursive: true, force: true });
   }
   const ordered = JOBS.flatMap((job) => results.get(nameOf(job)) ?? []);
-  const figures = ordered.map((each) => figureOf(each, commitNow()));
+  const figures = ordered.map(figureOf);
   console.log(`\n${tableOf(figures)}\n`);
   for (const failure of failuresOf(ordered)) console.log(`${failure}\n`);
   const all = figures.reduce((sum, each) => sum + each.all, 0);
@@ -125,7 +125,8 @@ async function carryOut(
   const from = last === undefined ? values.from : String(last.n + step);
   const tell = (crash: string | null) => {
     const date = new Date().toISOString().slice(0, 10);
-    onResult({ scenario, scenarioTitle, kind, kindTitle, unit, step, points, crash, date });
+    const what = { scenario, scenarioTitle, kind, kindTitle, unit, step };
+    onResult({ ...what, points, crash, date, commit: commitNow() });
   };
   const child = spawn(
     join(CHECKOUT, "test", "lab", "enter"),
