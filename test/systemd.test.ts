@@ -1,6 +1,6 @@
 /** The units of examples/systemd: systemd itself reads them where the machine has it. */
 import assert from "node:assert/strict";
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join, resolve } from "node:path";
@@ -85,6 +85,32 @@ test("every unit lets pratique finish the container in hand and reach the engine
   const expected = [[`${EXIT.refused} ${EXIT.locked}`]];
   const lenient = ["pratique-weekly.service", "pratique-retry.service"];
   for (const unit of lenient) assert.deepEqual([valuesOf(unit, "SuccessExitStatus")], expected);
+});
+
+test("no unit is blind to the programs that a run by hand has left", (t) => {
+  if (process.getuid?.() !== 0) {
+    t.diagnostic("only root can take capabilities from a program");
+    return;
+  }
+  const adapter = join(ROOT, "src/adapters/system");
+  const script = `import { createClock } from "${adapter}/clock.ts";
+    import { createProcesses } from "${adapter}/processes.ts";
+    console.log(await createProcesses(createClock()).endMarked("by-hand"));`;
+  for (const unit of [...UNITS.keys()].filter((name) => name.endsWith(".service"))) {
+    const [bounds = ""] = valuesOf(unit, "CapabilityBoundingSet");
+    const set = bounds.split(" ").map((name) => `+${name.replace("CAP_", "").toLowerCase()}`);
+    const left = spawn("sleep", ["60"], { env: { PRATIQUE_OPERATION: "by-hand" } });
+    try {
+      const { stdout, stderr } = spawnSync(
+        "setpriv",
+        [`--bounding-set=-all,${set.join()}`, process.execPath, "--input-type=module-typescript"],
+        { input: script, encoding: "utf8" },
+      );
+      assert.equal(stdout.trim(), "1", `${unit}: ${stderr}`);
+    } finally {
+      left.kill("SIGKILL");
+    }
+  }
 });
 
 test("the timers are those of amy", (t) => {

@@ -16,7 +16,7 @@ interface Found {
 
 /**
  * Finds programs by the mark in their environment, below /proc: it sees the own pid namespace
- * and the own user's processes (all of them as root).
+ * and the own user's processes (root needs CAP_SYS_PTRACE for those with more capabilities).
  */
 export function createProcesses(clock: Pick<Clock, "monotonicMs" | "sleep">): Processes {
   return {
