@@ -99,8 +99,7 @@ export function writePage(
       each.scenario === scenario && each.kind === kind && each.unit === unit;
     return figures.find(isIt) ?? kept.find(isIt) ?? [];
   });
-  const lines = all.map((each) => `  ${JSON.stringify(each)}`);
-  writeFileSync(FIGURES, `[\n${lines.join(",\n")}\n]\n`);
+  writeFileSync(FIGURES, `${JSON.stringify(all, null, 2)}\n`);
   const page = readFileSync(PAGE, "utf8");
   const [before, rest] = page.split(BEGIN);
   const after = rest?.split(END)[1];
