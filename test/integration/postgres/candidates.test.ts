@@ -60,7 +60,6 @@ const BAD: readonly BadCandidate[] = [
 ];
 
 const TAKEN = sliceOf(BAD, ({ name }) => name, [
-  "exits at once",
   "answers pg_isready but refuses queries",
   "starts an empty cluster in the place of the data",
 ]);

@@ -83,8 +83,7 @@ test("the whole cluster comes back from every kind of whole dump, one after the 
     ["pg_dumpall by hand", plain],
     ["pg_dumpall by hand, compressed", `${plain}.gz`],
   ];
-  const slice = ["a dump of ours", "pg_dumpall by hand, compressed"];
-  for (const [name, path] of sliceOf(sources, ([name]) => name, slice)) {
+  for (const [name, path] of sliceOf(sources, ([name]) => name, ["a dump of ours"])) {
     await t.test(name, () => spoilAndRestore(database, path, before));
   }
 

@@ -6,6 +6,7 @@ import type { ImageSpec, Lab } from "../../lab/lab-types.ts";
 import { openLab } from "../../lab/open-lab.ts";
 import { findPrograms } from "../../lab/programs.ts";
 import { PROGRAM_PATH, programMounts } from "../../lab/service-programs.ts";
+import { sliceOf } from "../../lab/slice-of.ts";
 import {
   containerId,
   type Host,
@@ -188,7 +189,8 @@ test("an update of each critical service passes when it is good, and goes back w
     for (const [name, id] of candidates) assert.equal(await runningImage(lab, name), id);
   });
 
-  for (const [name, { broken, why }] of Object.entries(KINDS)) {
+  const slice = ["vaultwarden", "keepalived", "spendspentspent"];
+  for (const [name, { broken, why }] of sliceOf(Object.entries(KINDS), ([name]) => name, slice)) {
     await t.test(`a broken ${name} is rolled back`, async () => {
       const [image, id] = [await runningImage(lab, name), await containerId(lab, name)];
       await publish(lab, name, broken, 3);
