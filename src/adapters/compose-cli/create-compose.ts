@@ -113,12 +113,14 @@ export function createCompose(options: ComposeOptions): Compose {
     },
     async configHash(project) {
       const { service } = project;
-      const result = await runFor(project, ["config", `--hash=${service}`]);
-      if (result.kind !== "exited" || result.exitCode !== 0) return null;
-      const line = result.stdout.split("\n").find((row) => row.startsWith(`${service} `));
-      const hash = line?.slice(service.length + 1).trim() || null;
-      const model = await runFor(project, ["config", "--format", "json"]);
+      const [hashes, model] = await Promise.all([
+        runFor(project, ["config", `--hash=${service}`]),
+        runFor(project, ["config", "--format", "json"]),
+      ]);
+      if (hashes.kind !== "exited" || hashes.exitCode !== 0) return null;
       if (model.kind !== "exited" || model.exitCode !== 0) return null;
+      const line = hashes.stdout.split("\n").find((row) => row.startsWith(`${service} `));
+      const hash = line?.slice(service.length + 1).trim() || null;
       const digest = serviceDigest(model.stdout, service);
       return hash === null || digest === null ? null : `${hash}+${digest}`;
     },
