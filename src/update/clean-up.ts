@@ -1,7 +1,7 @@
 import { candidateTag } from "../policy/backup-names.ts";
 import type { Engine } from "../ports.ts";
 import { removeAnchors } from "./anchor-image.ts";
-import { dropOldBackups } from "./back-up.ts";
+import { dropOldBackups, undoBackup } from "./back-up.ts";
 import type { RunContext } from "./context.ts";
 import { removeIfUnused } from "./image-tags.ts";
 import type { Operation } from "./operation.ts";
@@ -9,7 +9,8 @@ import { candidatesOf } from "./plan.ts";
 
 /**
  * Removes what only the operation needed: anchors, the candidate tag, after a commit the backups
- * beyond `keep`, and images that nothing uses any more. Every step can be repeated.
+ * beyond `keep`, without one the new backup, and images that nothing uses any more. Every step can
+ * be repeated.
  */
 export async function cleanUp(
   operation: Operation,
@@ -23,7 +24,10 @@ export async function cleanUp(
   for (const member of candidatesOf(plan)) {
     await dropCandidateTag(member.container, engine);
     superseded.add(member.formerImageId);
-    if (end === "not-committed") continue;
+    if (end === "not-committed") {
+      await undoBackup(member, context);
+      continue;
+    }
     for (const imageId of await dropOldBackups(member, context)) superseded.add(imageId);
   }
   for (const imageId of superseded) await removeIfUnused(imageId, engine);

@@ -7,7 +7,6 @@ import {
 } from "../errors.ts";
 import { oneLine, redactorFor } from "../services/evidence.ts";
 import { awaitEngine } from "./await-engine.ts";
-import { undoBackup } from "./back-up.ts";
 import type { RunContext } from "./context.ts";
 import { putBackByCompose } from "./deploy-by-compose.ts";
 import { putBackByEngine } from "./deploy-by-engine.ts";
@@ -61,27 +60,25 @@ export async function rollBack(operation: Operation, context: RunContext): Promi
   const superseded = new Set<string>();
   for (const member of operation.plan.members) {
     // Its turn had not come: nothing of it was touched.
-    if (member.deployStartedAtMs === null && operation.plan.postgres === undefined) {
-      await quietly(context, () => undoBackup(member, context));
-      continue;
-    }
+    if (member.deployStartedAtMs === null && operation.plan.postgres === undefined) continue;
     operation.step("roll-back", member);
     const result = await persistently(member, context, async () => {
       await quietly(context, () => stopWithin(member, operation, context));
       const log = await putBack(member, operation, context);
       if (log.length > 0) logs.set(member.container, readable(log, member));
       const proof = await proveFormer(member, operation, context);
-      if (proof.verdict === "healthy") {
-        await quietly(context, () => undoBackup(member, context));
-        return;
-      }
+      if (proof.verdict === "healthy") return;
       evidence.push(...proof.evidence);
       problems.push(`${member.container}: ${proof.why}`);
     });
     if (result === undefined) continue;
     isEngineAwayNow ||= AWAY.has(result.code);
-    if (result.code === CONTAINER_SUPERSEDED.code) superseded.add(member.container);
-    else problems.push(`${member.container}: ${result.why}`);
+    if (result.code === CONTAINER_SUPERSEDED.code) {
+      superseded.add(member.container);
+      // Its backup is all that is left of what ran before.
+      member.rotation = null;
+      operation.savePlan();
+    } else problems.push(`${member.container}: ${result.why}`);
   }
   const end = isEngineAwayNow ? "engine-away" : "failed";
   const kind = problems.length === 0 ? "rolled-back" : end;
