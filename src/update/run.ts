@@ -3,7 +3,7 @@ import { outcomeExit } from "../policy/outcome-exit.ts";
 import { unfinishedOperations } from "../state/journal.ts";
 import { acquireLock, type LockHolder } from "../state/lock.ts";
 import { removeOldState } from "../state/retention.ts";
-import { beginRun, closeInterruptedRuns, endRun, listRuns } from "../state/runs.ts";
+import { beginRun, closeInterruptedRuns, endRun } from "../state/runs.ts";
 import type { RunContext } from "./context.ts";
 import type { ContainerReport, RunKind, RunReport } from "./outcome.ts";
 import { quietly } from "./quietly.ts";
@@ -54,10 +54,9 @@ export async function asRun(
     const need = { isEssential: unfinishedOperations(state).length > 0 };
     const runId = beginRun(state, { kind, host: config.host, dryRun }, need);
     closeInterruptedRuns(state, runId, "the process ended before the run did", need);
-    const wasCutShort = listRuns(state, { limit: 2 })[1]?.interrupted != null;
     context.audit.write({ event: "run", run: runId, kind, outcome: "begins" });
     const recovered = await recoverUnfinished(context);
-    if (wasCutShort) await quietly(context, () => sweepCandidates(context));
+    await quietly(context, () => sweepCandidates(context));
     const result = await untilStopped(() => work(runId), stop);
     const containers = [...recovered, ...result.containers];
     const report: RunReport = {
