@@ -115,7 +115,8 @@ async function openFront(
     else {
       startBack().then(
         () => forward(incoming, outgoing),
-        () => outgoing.destroy(),
+        // With the end of its log, for whoever looks at why a test failed.
+        (error: Error) => outgoing.writeHead(502).end(error.message),
       );
     }
   });
