@@ -70,7 +70,11 @@ async function anchorBoth(operation: Operation, { ports }: RunContext): Promise<
   }
 }
 
-/** Takes the rotation back, so that a failed attempt never pushes a good backup out. */
+/**
+ * Takes the rotation back, so that a failed attempt never pushes a good backup out. As soon as the
+ * former image serves, because `docker image prune -a` takes the reference from an image that has a
+ * backup's tag; and again in the clean-up, for an engine that did not answer then.
+ */
 export async function undoBackup(
   { container, rotation }: MemberPlan,
   { ports, state }: RunContext,

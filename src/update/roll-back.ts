@@ -7,6 +7,7 @@ import {
 } from "../errors.ts";
 import { oneLine, redactorFor } from "../services/evidence.ts";
 import { awaitEngine } from "./await-engine.ts";
+import { undoBackup } from "./back-up.ts";
 import type { RunContext } from "./context.ts";
 import { putBackByCompose } from "./deploy-by-compose.ts";
 import { putBackByEngine } from "./deploy-by-engine.ts";
@@ -60,14 +61,20 @@ export async function rollBack(operation: Operation, context: RunContext): Promi
   const superseded = new Set<string>();
   for (const member of operation.plan.members) {
     // Its turn had not come: nothing of it was touched.
-    if (member.deployStartedAtMs === null && operation.plan.postgres === undefined) continue;
+    if (member.deployStartedAtMs === null && operation.plan.postgres === undefined) {
+      await quietly(context, () => undoBackup(member, context));
+      continue;
+    }
     operation.step("roll-back", member);
     const result = await persistently(member, context, async () => {
       await quietly(context, () => stopWithin(member, operation, context));
       const log = await putBack(member, operation, context);
       if (log.length > 0) logs.set(member.container, readable(log, member));
       const proof = await proveFormer(member, operation, context);
-      if (proof.verdict === "healthy") return;
+      if (proof.verdict === "healthy") {
+        await quietly(context, () => undoBackup(member, context));
+        return;
+      }
       evidence.push(...proof.evidence);
       problems.push(`${member.container}: ${proof.why}`);
     });

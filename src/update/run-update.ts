@@ -5,7 +5,7 @@
  */
 import { COMPOSE_CHANGED, CONTAINER_SUPERSEDED } from "../errors.ts";
 import type { OperationEnd } from "../state/journal.ts";
-import { backUp, type VerifiedBackup } from "./back-up.ts";
+import { backUp, undoBackup, type VerifiedBackup } from "./back-up.ts";
 import { confirmDeployed, measureDowntime } from "./commit.ts";
 import type { RunContext } from "./context.ts";
 import { deploy } from "./deploy.ts";
@@ -195,6 +195,7 @@ export async function abandon(
       : { kind: "failed", phase, why };
   const outcomes = new Map<string, Outcome>();
   for (const member of candidatesOf(operation.plan)) {
+    await quietly(context, () => undoBackup(member, context));
     outcomes.set(member.container, outcome);
   }
   const { reports, isRecorded } = recordEnd(operation, outcomes, failure, steps, context);
