@@ -526,7 +526,7 @@ export const RESTORED_NOT_WELL = defineError({
   exit: EXIT.failed,
   what: (problems: string) => `The backup is restored, but not all is well: ${problems}.`,
   next: "Look at those with `pratique health <container>`; the message names what was there before.",
-  stateLeft: "The restored data is in service; what was there before is kept.",
+  stateLeft: "The restored data is in its place; what was there before is kept.",
 });
 
 export const RESTORE_NOT_UNDONE = defineError({

@@ -4,8 +4,9 @@ import type { RunContext } from "./context.ts";
 import { removeIfUnused } from "./image-tags.ts";
 
 /**
- * Removes candidates that an earlier run had pulled and could not remove, because it was interrupted
- * or the engine did not answer: no operation knows of them. Only for who holds the host lock, so that nobody else's are meant.
+ * Removes candidates that an earlier run had pulled and could not remove, because it was
+ * interrupted or the engine did not answer: no operation knows of them. Only for who holds the host
+ * lock, so that nobody else's are meant.
  */
 export async function sweepCandidates({ ports, state }: RunContext): Promise<void> {
   // An operation that could not be ended now still needs its own.

@@ -28,7 +28,11 @@ export interface Kind {
   /** What stands above its column of the table. */
   title: string;
   /** What counts as a point. */
-  points: "journal entries" | "calls" | "changing calls" | "changing calls of the recovery";
+  points:
+    | "journal entries"
+    | "calls"
+    | "changing calls"
+    | "changing calls and entries of the recovery";
   /** Where a person being asked to look is a right end too. */
   mayGiveUp?: boolean;
   inject(stage: Stage, n: number, clean: Clean): Promise<Injected>;
@@ -92,7 +96,7 @@ export const KINDS: readonly Kind[] = [
   {
     name: "always",
     title: "kill in every recovery",
-    points: "changing calls of the recovery",
+    points: "changing calls and entries of the recovery",
     mayGiveUp: true,
     async inject(stage, n, clean) {
       const update = await atEntry(/ verify /)(stage, clean);
@@ -198,10 +202,10 @@ function atEntry(entry: RegExp): FirstKill {
   };
 }
 
-/** An update is killed; then its recovery, before its n-th call. */
+/** An update is killed; then its recovery, at its n-th point. */
 function duringRecovery(name: string, title: string, kill: FirstKill): Kind {
   return {
-    ...{ name, title, points: "changing calls of the recovery" },
+    ...{ name, title, points: "changing calls and entries of the recovery" },
     async inject(stage, n, clean) {
       const update = await kill(stage, clean);
       const where = await killedRecovery(stage, n);

@@ -7,7 +7,7 @@ import { cgroupFolders, foldersIn, removeCgroups } from "./take-down.ts";
 /** A killed namespace needs a moment until the kernel has ended everything in it. */
 const GRACE_MS = 3000;
 
-/** Node's own cache of compiled modules, which the launcher uses. */
+/** Node's cache of compiled modules, and the scans that labs repeat: all labs of a run share them. */
 const EXPECTED_IN_TEMPORARY_FOLDER = ["node-compile-cache", "trivy-answers"];
 
 export interface Leftovers {

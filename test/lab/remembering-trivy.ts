@@ -14,8 +14,10 @@ set -eu
 key=$({ printf '%s\\n' "$@" | sed 's|${labDir}||g'; cat ${labDir}/trivy/db/trivy.db; } | sha256sum)
 answer=${answers}/\${key%% *}
 if [ ! -f "$answer" ]; then
-  ${trivy} "$@" > "$answer.$$"
-  mv "$answer.$$" "$answer"
+  # Not by process id: another lab's namespace has the same ones.
+  new=$(mktemp "$answer.XXXXXX")
+  ${trivy} "$@" > "$new"
+  mv "$new" "$answer"
 fi
 exec cat "$answer"
 `;
