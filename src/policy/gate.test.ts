@@ -88,7 +88,9 @@ const [critical, high, medium, low, unrated] = [
 const unfixedHigh = finding("CVE-H", "HIGH", null);
 const unfixedMedium = finding("CVE-M", "MEDIUM", null);
 
-const TABLE: [title: string, Partial<GateFacts>, GatePolicy, expected: string][] = [
+type Row = [title: string, Partial<GateFacts>, GatePolicy, expected: string];
+
+const TABLE: Row[] = [
   ["passes a candidate without findings", {}, STRICT, "pass"],
   ["blocks a CRITICAL", { candidate: scanned(critical) }, STRICT, "block severity CRITICAL CVE-C"],
   ["blocks a HIGH", { candidate: scanned(high) }, STRICT, "block severity HIGH CVE-H"],
@@ -229,6 +231,16 @@ const TABLE: [title: string, Partial<GateFacts>, GatePolicy, expected: string][]
     { ...STRICT, unscannable: "allow" },
     "hold database",
   ],
+  ...(
+    ["scanner-unreachable", "scanner-missing", "scanner-token", "timeout", "failed"] as const
+  ).map(
+    (reason): Row => [
+      `holds when the scan ended with ${reason} under unscannable: allow too (I7)`,
+      { candidate: unknown(reason) },
+      { ...STRICT, unscannable: "allow" },
+      "hold scan",
+    ],
+  ),
   [
     "holds for a denied scanner under unscannable: allow too",
     { candidate: unknown("scanner-denied") },
@@ -255,7 +267,7 @@ const TABLE: [title: string, Partial<GateFacts>, GatePolicy, expected: string][]
   ],
   [
     "holds an image that cannot be scanned but may pass, while it is too young",
-    { candidate: unknown("failed"), firstSeenMs: NOW, cooldownMs: HOUR_MS },
+    { candidate: unknown("nothing-analysed"), firstSeenMs: NOW, cooldownMs: HOUR_MS },
     { ...STRICT, unscannable: "allow" },
     "hold cooldown",
   ],
@@ -521,10 +533,11 @@ test("decides the same in whatever order the scanner lists its findings", () => 
   });
 });
 
-test("never passes an unknown scan under unscannable: hold, save what a person approved (I7)", () => {
+test("never passes an unknown scan, save where a person allowed what has nothing to analyse (I7)", () => {
   holds((given, policy) => {
-    if (given.candidate.kind !== "unknown" || policy.unscannable !== "hold") return;
-    const mayPass = given.candidate.reason === "nothing-analysed" && given.approvals.length > 0;
+    if (given.candidate.kind !== "unknown") return;
+    const isAllowed = policy.unscannable === "allow" || given.approvals.length > 0;
+    const mayPass = given.candidate.reason === "nothing-analysed" && isAllowed;
     assert.ok(mayPass || !isPassing(decide(given, policy, NOW)));
   });
 });

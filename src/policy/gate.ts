@@ -67,18 +67,6 @@ export function decide(facts: GateFacts, policy: GatePolicy, nowMs: number): Dec
 
 // ---------------------------------------------------------------- without a scan
 
-/**
- * `unscannable: allow` and approvals are about images that cannot be scanned. A database that is
- * too old has its own setting, and a scanner that is denied or scanned something else is no proof
- * of anything: those hold always.
- */
-const NEVER_ALLOWED: ReadonlySet<ScanFailureReason> = new Set([
-  "scanner-denied",
-  "wrong-image",
-  "database-stale",
-  "database-age-unknown",
-]);
-
 const HOLD_REASONS: Partial<Record<ScanFailureReason, HoldReason>> = {
   "scanner-denied": "scanner-denied",
   "database-stale": "database",
@@ -94,10 +82,11 @@ function decideUnscanned(
   nowMs: number,
 ): Decision {
   const ofDigest = approvals.valid.filter(isWholeDigest);
-  // Waiting brings no scan of an image in which nothing can be analysed: a person may decide.
-  const isApproved = failure.reason === "nothing-analysed" && ofDigest.length > 0;
-  const isAllowed = policy.unscannable === "allow" && !NEVER_ALLOWED.has(failure.reason);
-  if (!isApproved && !isAllowed) {
+  // Waiting brings no scan of an image in which nothing can be analysed: a person may decide. What
+  // else kept the scanner from its work says nothing about the image, and always holds.
+  const isScannable = failure.reason !== "nothing-analysed";
+  const isAllowed = policy.unscannable === "allow";
+  if (isScannable || (!isAllowed && ofDigest.length === 0)) {
     return { kind: "hold", reason: HOLD_REASONS[failure.reason] ?? "scan", why: failure.why };
   }
   const young = tooYoung(facts, approvals.valid, nowMs);
