@@ -22,6 +22,8 @@ test("a cron expression that cannot be one is refused with the part that is wron
     "0 0 * foo *": /"foo" is no month/,
     "0 0 * * 5-2": /"5-2" is no weekday/,
     "*/0 * * * *": /no minute/,
+    "5/15 * * * *": /"5\/15" is no minute .*steps of \* or of a range/,
+    "0 0 * * mon/2": /"mon\/2" is no weekday/,
     "@daily": /five fields/,
   };
   for (const [text, message] of Object.entries(wrong)) {

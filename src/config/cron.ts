@@ -18,7 +18,8 @@ const FIELDS = [
 
 type Field = (typeof FIELDS)[number];
 
-const ITEM = /^(?:\*|([0-9a-z]+)(?:-([0-9a-z]+))?)(?:\/(\d+))?$/i;
+/** A step follows `*` or a range (crontab(5)); what `5/15` means differs between programs. */
+const ITEM = /^(?:([0-9a-z]+)|(?:\*|([0-9a-z]+)-([0-9a-z]+))(?:\/(\d+))?)$/i;
 
 /** Why a text is no cron expression of five fields (crontab(5)); null when it is one. */
 export function cronProblem(text: string): string | null {
@@ -29,7 +30,7 @@ export function cronProblem(text: string): string | null {
   for (const [index, field] of FIELDS.entries()) {
     for (const item of (parts[index] ?? "").split(",")) {
       if (!isItem(item, field)) {
-        return `"${item}" is no ${field.name} (${field.lowest} to ${field.highest}, *, lists, ranges, steps)`;
+        return `"${item}" is no ${field.name} (${field.lowest} to ${field.highest}, *, lists, ranges, steps of * or of a range)`;
       }
     }
   }
@@ -39,13 +40,14 @@ export function cronProblem(text: string): string | null {
 function isItem(item: string, field: Field): boolean {
   const match = ITEM.exec(item);
   if (match === null) return false;
-  const [, firstText, lastText, stepText] = match;
+  const [, single, rangeFirst, rangeLast, stepText] = match;
   if (stepText !== undefined && (Number(stepText) < 1 || Number(stepText) > field.highest)) {
     return false;
   }
-  if (firstText === undefined) return true;
-  const first = numberOf(firstText, field);
-  const last = lastText === undefined ? first : numberOf(lastText, field);
+  if (single !== undefined) return numberOf(single, field) !== null;
+  if (rangeFirst === undefined || rangeLast === undefined) return true;
+  const first = numberOf(rangeFirst, field);
+  const last = numberOf(rangeLast, field);
   return first !== null && last !== null && first <= last;
 }
 

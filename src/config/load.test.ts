@@ -98,7 +98,7 @@ test("all problems are reported at once, each with its line, column and path", (
     'f:3:9 gate.mode: must be strict or no-new-risk, not "strct"; did you mean strict?',
     "f:4:3 gate.hihg: unknown key; did you mean high?",
     "f:5:13 gate.cooldown: must be a duration such as 10s, 5m, 48h or 3d",
-    'f:7:11 schedule.weekly: is no cron expression: "25" is no hour (0 to 23, *, lists, ranges, steps)',
+    'f:7:11 schedule.weekly: is no cron expression: "25" is no hour (0 to 23, *, lists, ranges, steps of * or of a range)',
     "f:8:10 schedule.never: names every day: nothing would ever be updated",
     "f:11:10 notify.ntfy.url: must be an address such as http://ntfy:80",
     "f:12:12 notify.ntfy.topic: must be an ntfy topic: letters, digits, _ and -, at most 64",
@@ -157,7 +157,7 @@ test("relations between services are checked", () => {
     "  a: { dependsOn: [b] }",
     "  b: { dependsOn: [c] }",
     "  c: { dependsOn: [a, c] }",
-    "  d: { check: ntfy, databases: [x] }",
+    "  d: { check: ntfy, databases: [x], username: me, password: pass }",
   ].join("\n");
   assert.deepEqual(
     problemsOf(text),

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
 import type { ScheduleConfig } from "../config/config.ts";
+import { cronProblem } from "../config/cron.ts";
 import { type TimetableEntry, timetable } from "./timetable.ts";
 
 const NOTHING: ScheduleConfig = {
@@ -154,4 +155,32 @@ test("a time that never comes has no next and no last", () => {
   const entry = retryAt("0 0 31 2 *", "UTC");
   assert.equal(entry.next(Date.UTC(2026, 0, 1)), null);
   assert.equal(entry.last(Date.UTC(2026, 0, 1)), null);
+});
+
+test("what the configuration accepts as a cron expression is one for the timetable too", () => {
+  // 1 to 7 is something in every field.
+  const number = fc.integer({ min: 1, max: 7 }).map(String);
+  const times = fc.oneof(
+    fc.constant("*"),
+    number,
+    fc.tuple(number, number).map((ends) => ends.join("-")),
+  );
+  const step = fc.oneof(
+    fc.constant(""),
+    number.map((every) => `/${every}`),
+  );
+  const item = fc.tuple(times, step).map((parts) => parts.join(""));
+  const field = fc.oneof(
+    item,
+    fc.tuple(item, item).map((items) => items.join(",")),
+  );
+  let accepted = 0;
+  const property = fc.property(fc.tuple(field, field, field, field, field), (fields) => {
+    const pattern = fields.join(" ");
+    if (cronProblem(pattern) !== null) return;
+    accepted += 1;
+    retryAt(pattern, "UTC");
+  });
+  fc.assert(property, { numRuns: 1000 });
+  assert.ok(accepted > 50, `only ${accepted} were accepted`);
 });
