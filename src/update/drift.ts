@@ -18,13 +18,41 @@ export interface ComposeAgreement {
  */
 export async function findDrift(
   group: Group,
+  options: { dryRun: boolean },
+  context: RunContext,
+): Promise<ComposeAgreement | Refusal> {
+  const moved = new Map<string, string>();
+  try {
+    return await askCompose(group, moved, context);
+  } finally {
+    for (const [reference, imageId] of moved) {
+      const isNeeded = options.dryRun || (await isUsedOutside(group, imageId, context));
+      if (isNeeded) await pointTag(reference, imageId, context.ports.engine);
+    }
+  }
+}
+
+/**
+ * A container beside the group runs what the tag meant: somebody updated that one by hand. The tag
+ * that would take it back (I10) is only lent for the question.
+ */
+async function isUsedOutside(group: Group, imageId: string, { ports }: RunContext) {
+  const own = new Set([...group.members, ...group.followers].map(({ container }) => container));
+  const containers = await ports.engine.listContainers();
+  return containers.some((each) => each.imageId === imageId && !own.has(each.name));
+}
+
+async function askCompose(
+  group: Group,
+  /** Gets the references whose tags were moved, with the image ids that they named. */
+  moved: Map<string, string>,
   context: RunContext,
 ): Promise<ComposeAgreement | Refusal> {
   const hashes = new Map<string, string | null>();
   const byEngine = new Set<string>();
   for (const member of [...group.members, ...group.followers]) {
-    const moved = await settleTag(member, context);
-    if (moved !== null) return moved;
+    const unsettled = await settleTag(member, moved, context);
+    if (unsettled !== null) return unsettled;
     if (member.project === null || member.strategy !== "compose") continue;
     const drift = await findMemberDrift(member, context);
     if (drift !== null && context.config.deploy.drift === "engine" && drift.reason === "drift") {
@@ -45,12 +73,14 @@ export async function findDrift(
 /** A tag that the registry knows is pointed back; one that was built here is somebody's work. */
 async function settleTag(
   member: Member | Follower,
+  moved: Map<string, string>,
   { ports }: RunContext,
 ): Promise<Refusal | null> {
   const { container, image, inspect } = member;
   const reference = inspect.Config.Image;
   if (!("isWatched" in member) || member.isWatched) {
-    await pointTag(reference, image.Id, ports.engine);
+    const former = await pointTag(reference, image.Id, ports.engine);
+    if (former !== null && !moved.has(reference)) moved.set(reference, former);
     return null;
   }
   const named = await ports.engine.inspectImage(reference);

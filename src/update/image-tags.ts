@@ -3,12 +3,21 @@ import type { Engine, ImageInspect, Ports } from "../ports.ts";
 import type { Digest } from "../values/digest.ts";
 import { familiarName, parseImageReference } from "../values/image-reference.ts";
 
-/** Points the tag of a reference at an image; nothing happens where it points there already. */
-export async function pointTag(reference: string, imageId: string, engine: Engine): Promise<void> {
+/**
+ * Points the tag of a reference at an image; nothing happens where it points there already. Returns
+ * the id of the image that it named before; null where it did not move, or named none.
+ */
+export async function pointTag(
+  reference: string,
+  imageId: string,
+  engine: Engine,
+): Promise<string | null> {
   const parsed = parseImageReference(reference);
-  if (parsed?.tag === null || parsed === null) return;
-  if ((await engine.inspectImage(reference))?.Id === imageId) return;
+  if (parsed?.tag === null || parsed === null) return null;
+  const named = (await engine.inspectImage(reference))?.Id ?? null;
+  if (named === imageId) return null;
   await engine.tagImage(imageId, familiarName(parsed), parsed.tag);
+  return named;
 }
 
 /**

@@ -23,7 +23,7 @@ export async function prepareUpdate(
   const candidate = shortDigest(group.candidate);
 
   const agreement = await steps.run("discover", "asking compose what it would change", () =>
-    findDrift(group, context),
+    findDrift(group, options, context),
   );
   if (agreement.kind === "hold") return { ...known, end: agreement };
 

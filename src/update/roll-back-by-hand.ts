@@ -108,7 +108,7 @@ async function agreementFor(
   context: RunContext,
 ): Promise<ComposeAgreement | Refusal> {
   const isDown = group.members.some(({ inspect }) => !inspect.State.Running);
-  if (!isDown) return await findDrift(group, context);
+  if (!isDown) return await findDrift(group, { dryRun: false }, context);
   const all = [...group.members, ...group.followers];
   const byEngine = new Set(all.map(({ container }) => container));
   return { kind: "agrees", hashes: new Map(), byEngine };

@@ -30,8 +30,12 @@ test("a tag that `docker pull` moved is pointed back, and the gate decides", asy
       await lab.image(name, { ...web("two"), packages: CRITICAL });
     }
     for (const reference of [WEB, PLAIN]) await lab.docker(["pull", "--quiet", reference]);
-    assert.notEqual(await imageOf(lab, WEB), formerWeb);
+    const pulled = await imageOf(lab, WEB);
+    assert.notEqual(pulled, formerWeb);
     const before = await containerId(lab, "web");
+    const dry = await host.run("weekly", "--dry-run");
+    assert.deepEqual(outcomesOf(dry), { plain: "blocked", web: "blocked" });
+    assert.equal(await imageOf(lab, WEB), pulled, "a dry run leaves the tag where it was");
     const report = await host.run("weekly");
     assert.deepEqual(outcomesOf(report), { plain: "blocked", web: "blocked" });
     assert.equal(await imageOf(lab, WEB), formerWeb);
@@ -48,5 +52,14 @@ test("a tag that `docker pull` moved is pointed back, and the gate decides", asy
     assert.equal(await runningImage(lab, "web"), clean.imageId);
     assert.equal(await imageOf(lab, "localhost/backup/web:backup-1"), formerWeb);
     assert.equal(await imageOf(lab, WEB), clean.imageId);
+  });
+
+  await t.test("a tag that a container beside the group runs is not taken from it", async () => {
+    const { imageId } = await lab.image("web:latest", { ...web("four"), packages: CRITICAL });
+    await lab.docker(["pull", "--quiet", WEB]);
+    await runContainer(lab, "other", WEB);
+    const report = await host.run("update", "web");
+    assert.deepEqual(outcomesOf(report), { other: "up-to-date", web: "blocked" });
+    assert.equal(await imageOf(lab, WEB), imageId);
   });
 });
