@@ -16,7 +16,7 @@ export interface Approval {
   reason: string;
   by: string;
   approvedAtMs: number;
-  /** Null: until it is removed. */
+  /** Null in approvals of earlier versions: until they are revoked. */
   expiresAtMs: number | null;
 }
 
@@ -56,11 +56,12 @@ export function listApprovals(state: State, container?: string): Approval[] {
     .map(toApproval);
 }
 
-/** Takes an approval back; false when there was none. */
-export function removeApproval(state: State, id: number): boolean {
-  return state.transaction(
-    () => state.database.prepare("DELETE FROM approvals WHERE id = ?").run(id).changes === 1,
-  );
+/** Takes back all approvals of a container; returns how many there were. */
+export function removeApprovals(state: State, container: string): number {
+  return state.transaction(() => {
+    const remove = state.database.prepare("DELETE FROM approvals WHERE container = ?");
+    return Number(remove.run(container).changes);
+  });
 }
 
 function toApproval(row: Row): Approval {

@@ -12,6 +12,9 @@ import { localTime } from "../render/time.ts";
 import { visible } from "../render/visible.ts";
 import type { Session } from "../session.ts";
 
+/** Findings that somebody looked at once must be looked at again (DESIGN section 7). */
+const DEFAULT_EXPIRES = "30d";
+
 export const run: CommandRun = async (input) => {
   const { output, session } = input;
   const [container = ""] = input.arguments;
@@ -32,18 +35,16 @@ export const run: CommandRun = async (input) => {
   });
   output.result({ schema: 1, approval }, () => {
     const what = digest === null ? idsText(ids) : `digest ${shortDigest(digest)}`;
-    const end = expiresAtMs === null ? "until it is taken back" : `until ${localTime(expiresAtMs)}`;
     return [
-      `Approved for ${visible(container)}: ${visible(what)}, ${end}.`,
+      `Approved for ${visible(container)}: ${visible(what)}, until ${localTime(expiresAtMs)}.`,
       `\`pratique update ${visible(container)}\` uses it now; else the next run does.`,
     ];
   });
   return EXIT.done;
 };
 
-function expiry(input: CommandInput): number | null {
-  const text = textOption(input, "expires");
-  if (text === null) return null;
+function expiry(input: CommandInput): number {
+  const text = textOption(input, "expires") ?? DEFAULT_EXPIRES;
   const durationMs = parseDuration(text);
   if (durationMs === null || durationMs <= 0) {
     throw USAGE(`--expires must be a duration such as 30d, not "${text}".`);

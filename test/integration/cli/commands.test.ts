@@ -45,6 +45,15 @@ test("the retry queue is listed, approved and emptied without an engine", async 
   assert.equal(approvals[0].reason, "internal only");
   assert.ok(approvals[0].expiresAtMs > Date.now() + 29 * 86_400_000);
 
+  await queue("approve", "web", "--reason", "read", "--cve", "CVE-2026-1");
+  const [byDefault] = JSON.parse((await queue("list", "--json")).stdout).approvals;
+  const days = (byDefault.expiresAtMs - Date.now()) / 86_400_000;
+  assert.ok(days > 29 && days <= 30, "an approval without --expires ends after 30 days");
+  assert.match((await queue("revoke", "wbe")).stderr, /Did you mean web\?/);
+  assert.match((await queue("revoke", "web")).stdout, /^2 approvals of web taken back/);
+  assert.deepEqual(JSON.parse((await queue("list", "--json")).stdout).approvals, []);
+  assert.equal((await queue("revoke", "web")).exitCode, 2);
+
   const mistyped = await queue("remove", "wbe");
   assert.equal(mistyped.exitCode, 2);
   assert.match(mistyped.stderr, /Did you mean web\?/);
