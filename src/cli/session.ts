@@ -83,17 +83,25 @@ export function newSession(options: SessionOptions): Session {
       return state;
     },
     close: async () => {
+      const isDue = await isAnyDue(context?.state ?? state);
+      // A command that needs no engine has opened its state only.
+      if (isDue && context === null) context = (await contextMaker())({});
       state?.close();
-      if (context !== null) await goOnSending(context);
+      if (isDue && context !== null) await goOnSending(context);
       await context?.close();
     },
   };
 }
 
+async function isAnyDue(state: State | null): Promise<boolean> {
+  if (state === null) return false;
+  const { isDeliveryDue } = await import("../state/outbox.ts");
+  return isDeliveryDue(state);
+}
+
 /** Without the daemon, messages that wait go out with the next command of any kind. */
 async function goOnSending(context: WiredContext): Promise<void> {
-  const { pendingCount } = await import("../state/outbox.ts");
-  if (pendingCount(context.state) === 0 || context.stop.aborted) return;
+  if (context.stop.aborted) return;
   const { sendOutbox } = await import("../update/send-outbox.ts");
   await sendOutbox(context, 0);
 }

@@ -1,4 +1,4 @@
-import { nextDueMs } from "../state/outbox.ts";
+import { isDeliveryDue } from "../state/outbox.ts";
 import type { RunContext } from "../update/context.ts";
 import { sendOutbox } from "../update/send-outbox.ts";
 import type { DaemonDeps } from "./daemon-deps.ts";
@@ -22,11 +22,7 @@ export async function keepSending(
 
 /** Once, everything that may be tried now. */
 export async function sendWhatIsDue({ state }: RunContext, deps: DaemonDeps): Promise<void> {
-  const isDue = (["main", "fallback"] as const).some((channel) => {
-    const dueMs = nextDueMs(state, channel);
-    return dueMs !== null && dueMs <= state.now();
-  });
-  if (!isDue) return;
+  if (!isDeliveryDue(state)) return;
   const context = deps.openContext("schema");
   try {
     await sendOutbox(context, 0);

@@ -6,6 +6,8 @@ import {
   dueMessages,
   enqueueMessage,
   findMessage,
+  giveUpChannel,
+  isDeliveryDue,
   listMessages,
   markDelivered,
   markFailedAttempt,
@@ -166,4 +168,30 @@ test("an urgent message goes both ways, each on its own", () => {
   assert.equal(fallback?.id, id);
   markDelivered(state, id, "hook", "fallback");
   assert.deepEqual([pendingCount(state), pendingCount(state, "fallback")], [1, 0]);
+});
+
+test("what waits for a server that is no longer configured is given up, and nothing is due", () => {
+  using temporary = temporaryState();
+  const { state } = temporary;
+  const channels = ["main", "fallback"] as const;
+  const id = enqueueMessage(state, { ...message("web", "urgent"), channels });
+  giveUpChannel(state, "fallback");
+  assert.equal(pendingCount(state, "fallback"), 0);
+  assert.equal(findMessage(state, id, "fallback")?.givenUpAtMs, state.now());
+  assert.equal(isDeliveryDue(state), true, "main still waits");
+  markDelivered(state, id, "server-1");
+  assert.equal(isDeliveryDue(state), false);
+});
+
+test("a message is due on whatever channel it waits, once its pause is over", () => {
+  using temporary = temporaryState();
+  const { state } = temporary;
+  const channels = ["main", "fallback"] as const;
+  const id = enqueueMessage(state, { ...message("web", "urgent"), channels });
+  markDelivered(state, id, "server-1");
+  assert.equal(isDeliveryDue(state), true);
+  markFailedAttempt(state, id, { ...RETRY, channel: "fallback" });
+  assert.equal(isDeliveryDue(state), false);
+  temporary.pass(5_000);
+  assert.equal(isDeliveryDue(state), true);
 });

@@ -163,6 +163,19 @@ export function markFailedAttempt(
   }, ESSENTIAL);
 }
 
+/** Gives up what waits for a server that the configuration no longer names: nobody would take it. */
+export function giveUpChannel(state: State, channel: Channel): void {
+  if (pendingCount(state, channel) === 0) return;
+  state.transaction(() => {
+    state.database
+      .prepare(
+        `UPDATE outbox SET given_up_at_ms = ?, last_error = 'no longer configured'
+         WHERE channel = ? AND delivered_at_ms IS NULL AND given_up_at_ms IS NULL`,
+      )
+      .run(state.now(), channel);
+  });
+}
+
 /** Messages that still wait for delivery. */
 export function pendingCount(state: State, channel: Channel = "main"): number {
   const row = state.database
@@ -172,6 +185,14 @@ export function pendingCount(state: State, channel: Channel = "main"): number {
     )
     .get(channel);
   return numberOf(row?.pending);
+}
+
+/** Whether a message waits that may be tried now, on any channel. */
+export function isDeliveryDue(state: State): boolean {
+  return (["main", "fallback"] as const).some((channel) => {
+    const dueMs = nextDueMs(state, channel);
+    return dueMs !== null && dueMs <= state.now();
+  });
 }
 
 /** When the next waiting message may be tried; null when none waits. */

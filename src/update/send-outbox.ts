@@ -2,6 +2,7 @@ import type { Notifier } from "../ports.ts";
 import {
   type Channel,
   dueMessages,
+  giveUpChannel,
   markDelivered,
   markFailedAttempt,
   nextDueMs,
@@ -23,11 +24,14 @@ export async function sendOutbox(context: RunContext, stayMs: number): Promise<n
   const { notifier, fallbackNotifier } = context.ports;
   let delivered = 0;
   await quietly(context, async () => {
+    const sending = [sendChannel("main", notifier, stayMs, context)];
     // The fallback is for when the main server is away: it does not wait for that one.
-    if (fallbackNotifier !== null) {
-      delivered += await sendChannel("fallback", fallbackNotifier, 0, context);
+    if (fallbackNotifier === null) giveUpChannel(context.state, "fallback");
+    else sending.push(sendChannel("fallback", fallbackNotifier, stayMs, context));
+    for (const result of await Promise.allSettled(sending)) {
+      if (result.status === "rejected") throw result.reason;
+      delivered += result.value;
     }
-    delivered += await sendChannel("main", notifier, stayMs, context);
   });
   return delivered;
 }
