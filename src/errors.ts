@@ -12,6 +12,8 @@ export const EXIT = {
   environment: 4,
   locked: 5,
   bug: 70,
+  /** A signal ended the run before it was through, as a shell reports it. */
+  interrupted: 130,
 } as const;
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];

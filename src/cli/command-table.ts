@@ -13,7 +13,14 @@ const INTO = {
 };
 
 /** What a run that updates may end with. */
-const RUN_EXITS = [EXIT.done, EXIT.failed, EXIT.refused, EXIT.environment, EXIT.locked];
+const RUN_EXITS = [
+  EXIT.done,
+  EXIT.failed,
+  EXIT.refused,
+  EXIT.environment,
+  EXIT.locked,
+  EXIT.interrupted,
+];
 
 /** Every command, in the order of the help. */
 export const COMMANDS: readonly CommandSpec[] = [
@@ -61,6 +68,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: "scan the candidate and show findings and the gate's decision; changes nothing",
     example: "pratique scan vaultwarden --running",
     options: [{ flags: "--running", description: "scan what runs now instead of the candidate" }],
+    exitCodes: [EXIT.done, EXIT.refused, EXIT.environment],
     load: () => import("./commands/scan.ts"),
   },
   {
@@ -164,7 +172,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "queue",
-    summary: "the retry queue: list, remove, approve",
+    summary: "the retry queue: list, remove, approve, revoke",
     example: 'pratique queue approve miniflux --reason "not reachable from outside" --expires 30d',
     subcommands: [
       {
@@ -190,7 +198,7 @@ export const COMMANDS: readonly CommandSpec[] = [
           { flags: "--reason <text>", description: "why, for everybody who reads it later" },
           {
             flags: "--expires <duration>",
-            description: "after this it no longer counts, e.g. 30d",
+            description: "after this it no longer counts (30d)",
           },
           {
             flags: "--cve <id...>",
@@ -198,6 +206,13 @@ export const COMMANDS: readonly CommandSpec[] = [
           },
         ],
         load: () => import("./commands/queue-approve.ts"),
+      },
+      {
+        name: "revoke",
+        arguments: "<container>",
+        summary: "take back everything that was approved for a container",
+        example: "pratique queue revoke miniflux",
+        load: () => import("./commands/queue-revoke.ts"),
       },
     ],
   },

@@ -26,6 +26,7 @@ const EXIT_TEXTS: Readonly<Record<ExitCode, string>> = {
   4: "the environment is missing: engine, scanner or registry",
   5: "another run holds the lock",
   70: "a bug in pratique",
+  130: "a signal ended it early",
 };
 
 function exitCodesText(isShown: (code: number) => boolean): string {

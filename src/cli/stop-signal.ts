@@ -1,9 +1,7 @@
 /** What SIGINT, SIGTERM and SIGHUP mean for a run. */
+import { EXIT } from "../errors.ts";
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
-
-/** As a shell reports an interrupted program. */
-const EXIT_INTERRUPTED = 130;
 
 /** What is used of `process`. */
 export interface SignalSource {
@@ -33,7 +31,7 @@ export function listenForStop(source: SignalSource, say: (line: string) => void)
       return;
     }
     say(`${signal} again: ended in the middle. Run \`pratique recover\` to finish or undo it.`);
-    source.exit(EXIT_INTERRUPTED);
+    source.exit(EXIT.interrupted);
   };
   for (const signal of SIGNALS) source.on(signal, listener);
   return {

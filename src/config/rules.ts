@@ -110,8 +110,8 @@ const KEYS_OF_CHECKS: readonly { key: keyof ServiceConfig; checks: readonly Chec
   { key: "virtualAddress", checks: ["keepalived"] },
   { key: "state", checks: ["keepalived"] },
   { key: "machineLearning", checks: ["immich"] },
-  { key: "username", checks: ["transmission"] },
-  { key: "password", checks: ["transmission"] },
+  { key: "username", checks: ["transmission", "ntfy"] },
+  { key: "password", checks: ["transmission", "ntfy"] },
 ];
 
 function presetKeysFitTheCheck(config: Config): RuleProblem[] {

@@ -310,7 +310,7 @@ const http = v.strictObject({
   ),
   hooks: v.nullish(v.pipe(hooks, v.description("What other programs may tell it.")), {}),
   publicUrl: v.nullish(
-    v.pipe(httpUrl, v.description("Address under which people reach it, for links in messages.")),
+    v.pipe(httpUrl, v.description("Address under which people reach it.")),
     null,
   ),
 });

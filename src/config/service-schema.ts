@@ -186,8 +186,17 @@ export const serviceSchema = v.strictObject({
     v.pipe(httpUrl, v.description("immich: address of its machine learning service.")),
     null,
   ),
-  username: v.nullish(v.pipe(text, v.description("transmission: user of its RPC.")), null),
-  password: v.nullish(v.pipe(secret, v.description("transmission: password of its RPC.")), null),
+  username: v.nullish(
+    v.pipe(text, v.description("transmission, ntfy: user that the check logs in as.")),
+    null,
+  ),
+  password: v.nullish(
+    v.pipe(
+      secret,
+      v.description("transmission, ntfy: password of that user; for ntfy alone: a token."),
+    ),
+    null,
+  ),
 });
 
 export type ServiceEntry = v.InferOutput<typeof serviceSchema>;

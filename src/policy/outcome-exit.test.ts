@@ -25,3 +25,10 @@ test("a missing environment exits 4, unless something failed", () => {
   assert.equal(outcomeExit(ended("held"), { isEnvironmentMissing: true }), 4);
   assert.equal(outcomeExit(ended("failed"), { isEnvironmentMissing: true }), 1);
 });
+
+test("a run that a signal ended early exits 130, unless something failed or is missing", () => {
+  assert.equal(outcomeExit([], { isStopped: true }), 130);
+  assert.equal(outcomeExit(ended("updated", "blocked"), { isStopped: true }), 130);
+  assert.equal(outcomeExit(ended("rolled-back"), { isStopped: true }), 1);
+  assert.equal(outcomeExit([], { isStopped: true, isEnvironmentMissing: true }), 4);
+});

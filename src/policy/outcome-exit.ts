@@ -17,14 +17,15 @@ const CODES: Record<Outcome["kind"], ExitCode> = {
 
 /**
  * Exit code of a run: a failed update outranks a missing environment (engine, scanner or registry
- * unreachable), and that one a refusal.
+ * unreachable), that one a signal that ended the run early, and that one a refusal.
  */
 export function outcomeExit(
   containers: readonly { outcome: Pick<Outcome, "kind"> }[],
-  facts: { isEnvironmentMissing: boolean } = { isEnvironmentMissing: false },
+  facts: { isEnvironmentMissing?: boolean; isStopped?: boolean } = {},
 ): ExitCode {
   const codes = new Set(containers.map(({ outcome }) => CODES[outcome.kind]));
   if (codes.has(EXIT.failed)) return EXIT.failed;
   if (facts.isEnvironmentMissing) return EXIT.environment;
+  if (facts.isStopped) return EXIT.interrupted;
   return codes.has(EXIT.refused) ? EXIT.refused : EXIT.done;
 }

@@ -1,6 +1,7 @@
 import { groupByReference } from "../policy/groups.ts";
 import type { SkipReason } from "../policy/watch.ts";
 import type { ResolveResult } from "../ports.ts";
+import { firstSeen } from "../state/first-seen.ts";
 import { failedRollbacks, unfinishedOperations } from "../state/journal.ts";
 import { isQuarantined } from "../state/quarantine.ts";
 import type { State } from "../state/state.ts";
@@ -81,6 +82,8 @@ function judgeGroup(
     .map((member) => settledReport(member, { kind: "up-to-date" }, digest));
   const [first, ...others] = sharing.filter((member) => !isCurrent(member));
   if (first === undefined) return { group: null, reports: current };
+  // The cool-down begins here, whatever else it waits for.
+  firstSeen(context.state, referenceKey(first.reference), digest);
   const members: Group["members"] = [first, ...others];
   const waiting = whyGroupWaits(members, digest, facts, context);
   if (waiting !== null) return { group: null, reports: [...current, ...waiting] };

@@ -20,6 +20,7 @@ import type { Digest } from "../values/digest.ts";
 import type { RunContext } from "./context.ts";
 import type { Failure } from "./failure.ts";
 import { messageOf, type UpdateEvent } from "./messages.ts";
+import { nextTryMs } from "./next-try.ts";
 import type { ContainerReport, Outcome } from "./outcome.ts";
 import type { UpdateFacts } from "./plan.ts";
 
@@ -157,7 +158,7 @@ function countAttempts(
     digest: candidate,
     reason,
     ids,
-    nextTryMs: null,
+    nextTryMs: nextTryMs(config.schedule, state.now()),
   });
 }
 

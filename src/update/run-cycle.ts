@@ -14,6 +14,7 @@ import { prepareUpdate } from "./prepare-update.ts";
 import type { Prepared } from "./prepared.ts";
 import { recordSettled } from "./record-settled.ts";
 import { asRun, type RunResult } from "./run.ts";
+import { isScannerMissing } from "./scan.ts";
 import { Steps } from "./steps.ts";
 
 export interface RunRequest {
@@ -66,7 +67,9 @@ export async function runCycle(request: RunRequest, context: RunContext): Promis
       }
     }
     const isEnvironmentMissing =
-      lost !== null || found.isRegistryMissing || prepared.some(lacksScanner);
+      lost !== null ||
+      found.isRegistryMissing ||
+      prepared.some(({ scans }) => scans !== null && isScannerMissing(scans.candidate));
     return { containers: reports, isEnvironmentMissing, interrupted: lost?.message ?? null };
   });
 }
@@ -171,13 +174,4 @@ function isCriticalFailure(
 ) {
   const isCritical = config.critical.includes(service) || config.critical.includes(container);
   return isCritical && ["rolled-back", "rollback-failed", "failed"].includes(outcome.kind);
-}
-
-/** Nothing can be decided anywhere without it. */
-function lacksScanner({ scans }: Prepared): boolean {
-  const candidate = scans?.candidate;
-  return (
-    candidate?.kind === "unknown" &&
-    ["scanner-unreachable", "scanner-missing"].includes(candidate.reason)
-  );
 }

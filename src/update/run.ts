@@ -69,7 +69,7 @@ export async function asRun(
       durationMs: Math.round(ports.clock.monotonicMs() - startedMs),
       containers,
       interrupted: stop.aborted ? stopText(stop) : (result.interrupted ?? null),
-      exitCode: outcomeExit(containers, result),
+      exitCode: outcomeExit(containers, { ...result, isStopped: stop.aborted }),
     };
     // What was done is done: a full disk takes neither the report nor the exit code with it.
     await quietly(context, async () => end(report, context));

@@ -62,7 +62,19 @@ async function scanContainer(
   const digest = isRunningWanted ? runningDigest : await resolve(reference, context);
   if (digest === null) throw IMAGE_UNRESOLVED(container, "no registry knows the image it runs");
   const what = isRunningWanted ? "running" : "candidate";
-  return await judge({ reference, digest, container, what, runningDigest }, context);
+  const cooldownMs =
+    item.watch.kind === "watched" ? item.watch.cooldownMs : context.config.gate.cooldownMs;
+  return await judge(
+    {
+      reference,
+      digest,
+      container,
+      what,
+      runningDigest,
+      cooldownMs: isRunningWanted ? 0 : cooldownMs,
+    },
+    context,
+  );
 }
 
 async function scanImage(name: string, context: RunContext): Promise<ScannedImage> {
@@ -70,7 +82,7 @@ async function scanImage(name: string, context: RunContext): Promise<ScannedImag
   if (reference === null) throw IMAGE_UNRESOLVED(name, "it is no image reference");
   const digest = await resolve(reference, context);
   return await judge(
-    { reference, digest, container: null, what: "image", runningDigest: null },
+    { reference, digest, container: null, what: "image", runningDigest: null, cooldownMs: 0 },
     context,
   );
 }
@@ -78,11 +90,12 @@ async function scanImage(name: string, context: RunContext): Promise<ScannedImag
 interface Subject extends Pick<ScannedImage, "digest" | "container" | "what"> {
   reference: ImageReference;
   runningDigest: Digest | null;
+  cooldownMs: number;
 }
 
 async function judge(subject: Subject, context: RunContext): Promise<ScannedImage> {
   const { config, state, ports } = context;
-  const { reference, digest, container, what, runningDigest } = subject;
+  const { reference, digest, container, what, runningDigest, cooldownMs } = subject;
   const { platform } = await ports.engine.info();
   const scan = await scanOne({ reference }, digest, platform, context);
   const isCompared = what === "candidate" && runningDigest !== null && runningDigest !== digest;
@@ -96,7 +109,7 @@ async function judge(subject: Subject, context: RunContext): Promise<ScannedImag
       digest,
       approvals: container === null ? [] : listApprovals(state, container),
       firstSeenMs: firstSeen(state, referenceKey(reference), digest),
-      cooldownMs: what === "candidate" ? config.gate.cooldownMs : 0,
+      cooldownMs,
       deniedImage: deniedCandidate(reference, digest),
     },
     config.gate,

@@ -36,6 +36,13 @@ export async function scan(group: Group, context: RunContext): Promise<Scans> {
   return { candidate, running };
 }
 
+/** Nothing can be decided anywhere without it. */
+export function isScannerMissing(scan: Scan | ScanFailure): boolean {
+  return (
+    scan.kind === "unknown" && ["scanner-unreachable", "scanner-missing"].includes(scan.reason)
+  );
+}
+
 /** Scans one digest of the group's repository and keeps the result and the whole report. */
 export async function scanOne(
   { reference }: Pick<Group, "reference">,

@@ -1,6 +1,7 @@
 import { EXIT } from "../../errors.ts";
 import type { Decision } from "../../policy/decision.ts";
 import { comparisonText, countsText } from "../../policy/decision-text.ts";
+import { isScannerMissing } from "../../update/scan.ts";
 import { type ScannedImage, scanOnly } from "../../update/scan-only.ts";
 import { shortDigest } from "../../values/digest.ts";
 import { type CommandRun, hasOption } from "../command.ts";
@@ -16,7 +17,8 @@ export const run: CommandRun = async (input) => {
   const { output, session } = input;
   const context = await session.openContext();
   const request = { names: [...new Set(input.arguments)], running: hasOption(input, "running") };
-  const scans = (await scanOnly(request, context)).map(toScanReport);
+  const scanned = await scanOnly(request, context);
+  const scans = scanned.map(toScanReport);
   const paint = painter(output.hasColour(output.stdout));
   output.result({ schema: 1, scans }, () =>
     scans.flatMap((scan, index) => [
@@ -24,6 +26,7 @@ export const run: CommandRun = async (input) => {
       ...scanLines(scan, output.width, paint),
     ]),
   );
+  if (scanned.some(({ scan }) => isScannerMissing(scan))) return EXIT.environment;
   const isRefused = scans.some(({ decision }) => ["block", "hold"].includes(decision.kind));
   return isRefused ? EXIT.refused : EXIT.done;
 };

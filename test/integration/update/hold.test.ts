@@ -59,6 +59,7 @@ test("what could not be scanned is held, and nothing is touched (I3, I7)", async
     await assertHeld("web", /^scan: .*(reached|refused|answer)/i, 4);
     const again = await host.run("retry");
     assert.equal(again.exitCode, 4);
+    assert.equal((await host.pratique("scan", "web")).code, 4);
     await lab.trivy.start();
   });
 
