@@ -65,35 +65,38 @@ test("a second run at the same time ends with exit 5 and says who holds the lock
   assert.equal(code, 0);
 });
 
-for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
-  test(`${signal} in the middle of a deployment finishes the container in hand and begins no other`, async () => {
-    await using lab = await openLab({ remembersScans: true });
-    const host = hostOn(lab, "health:\n  timeout: 60s\n  stable: 1s\n");
-    await startWeb(lab, "web-a");
-    await startWeb(lab, "web-b");
-    const former = await runningImage(lab, "web-b");
-    const candidate = await lab.image("web-a:latest", healthyAfter(3, "a two"));
-    await lab.image("web-b:latest", healthyAfter(3, "b two"));
+test("a signal in the middle of a deployment finishes the container in hand and begins no other", async (t) => {
+  await using lab = await openLab({ remembersScans: true });
+  const host = hostOn(lab, "health:\n  timeout: 60s\n  stable: 1s\n");
+  await startWeb(lab, "web-a");
+  await startWeb(lab, "web-b");
+  const former = await runningImage(lab, "web-b");
+  await lab.image("web-b:latest", healthyAfter(3, "b two"));
 
-    const child = lab.startPratique(["weekly"], { config: host.config });
-    await untilRuns(lab, "web-a", candidate.imageId);
-    child.kill(signal);
-    const [code] = await once(child, "exit");
-    assert.equal(code, 130, "not everything was looked at");
+  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
+    await t.test(signal, async () => {
+      const candidate = await lab.image("web-a:latest", healthyAfter(3, `a ${signal}`));
+      const toldBefore = (await host.messages()).length;
+      const child = lab.startPratique(["weekly"], { config: host.config });
+      await untilRuns(lab, "web-a", candidate.imageId);
+      child.kill(signal);
+      const [code] = await once(child, "exit");
 
-    assert.equal(await runningImage(lab, "web-a"), candidate.imageId);
-    assert.equal(await runningImage(lab, "web-b"), former);
-    await assertHealthy(lab, "web-a");
-    await assertHealthy(lab, "web-b");
-    const bodies = (await host.messages()).map(({ message }) => message ?? "");
-    assert.ok(
-      bodies.some((body) => body.includes("interrupted")),
-      bodies.join("\n"),
-    );
-    const recovered = await host.pratique("recover", "--json");
-    assert.deepEqual(JSON.parse(recovered.stdout).containers, []);
-  });
-}
+      assert.equal(code, 130, "not everything was looked at");
+      assert.equal(await runningImage(lab, "web-a"), candidate.imageId);
+      assert.equal(await runningImage(lab, "web-b"), former);
+      await assertHealthy(lab, "web-a");
+      await assertHealthy(lab, "web-b");
+      const bodies = (await host.messages()).slice(toldBefore).map(({ message }) => message ?? "");
+      assert.ok(
+        bodies.some((body) => body.includes("interrupted")),
+        bodies.join("\n"),
+      );
+      const recovered = await host.pratique("recover", "--json");
+      assert.deepEqual(JSON.parse(recovered.stdout).containers, []);
+    });
+  }
+});
 
 test("ntfy's own update is told on ntfy, and a broken one is rolled back and told after that", async () => {
   await using lab = await openLab({ remembersScans: true });
