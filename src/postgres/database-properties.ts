@@ -50,7 +50,7 @@ export async function databaseProperties(
 
 /** Makes an empty database like that; without properties, like the server's own default. */
 export async function createDatabase(
-  client: PostgresClient,
+  client: Pick<PostgresClient, "execute">,
   name: string,
   like: DatabaseProperties | null,
 ): Promise<void> {

@@ -1,24 +1,28 @@
 import { posix } from "node:path";
+import { Readable } from "node:stream";
 import { OperatorError, POSTGRES_UNKNOWN } from "../errors.ts";
 import type { ContainerInspect } from "../ports.ts";
 import type { RunContext } from "../update/context.ts";
-import { connect } from "./client.ts";
-import type { DumpContents } from "./dump-scan.ts";
+import { connect, type PostgresClient } from "./client.ts";
+import { createDatabase, type DatabaseProperties } from "./database-properties.ts";
+import type { DumpContents, DumpedDatabase } from "./dump-scan.ts";
 import { backupFolder, listStored } from "./dump-store.ts";
 import {
   compareWithDump,
   type FreshCluster,
   restoreCustom,
   restorePlain,
+  runPlain,
   settingsOf,
   withFreshCluster,
 } from "./fresh-cluster.ts";
 import { needRoom, removeHelpers, withHelper } from "./helper.ts";
 import { openDump } from "./open-dump.ts";
+import { readRoles, type ServerRoles } from "./server-roles.ts";
 import { findServers, type PostgresServer } from "./servers.ts";
 import { readCustom, type VerifiedDump, verifyByManifest } from "./verify-dump.ts";
 
-/** Another name than the source's, so that not one error is expected. */
+/** For a dump that needs nobody: another name than the source's, so that not one error is expected. */
 const DRILL_USER = "pratique_drill";
 const DRILL_FOLDER = "/var/tmp/pratique-drill";
 const DRILL_OPERATION = "drill";
@@ -41,13 +45,12 @@ export interface DrillReport {
  */
 export async function drill(
   dump: VerifiedDump,
-  target: { imageId: string; serverArguments: readonly string[]; operationId?: string },
+  target: ThrowawayTarget,
   context: RunContext,
 ): Promise<DrillReport> {
   const { clock, dumpFiles } = context.ports;
   const startMs = clock.monotonicMs();
-  const throwaway = { ...target, superuser: DRILL_USER };
-  const contents = await withRestoredDump(dump, throwaway, context, async (cluster) => {
+  const contents = await withRestoredDump(dump, target, context, async (cluster) => {
     const found = dump.contents ?? (await readCustom(dump.path, cluster.client, dumpFiles));
     await compareWithDump(cluster, asRestored(dump, found));
     return found;
@@ -63,16 +66,20 @@ export async function drill(
   };
 }
 
-/** A throwaway cluster with the dump in it. A single database lies in `pratique_restored`. */
+export interface ThrowawayTarget {
+  imageId: string;
+  /** `-c name=value` pairs: see serverArguments. */
+  serverArguments: readonly string[];
+  operationId?: string | undefined;
+  /** What a plain dump of one database takes for granted: who owns what, and its locale. */
+  roles?: ServerRoles | null;
+  like?: DatabaseProperties | null;
+}
+
+/** A throwaway cluster with the dump in it; a single database lies where `restoredAs` says. */
 export async function withRestoredDump<Result>(
   dump: VerifiedDump,
-  target: {
-    imageId: string;
-    /** `-c name=value` pairs: see serverArguments. */
-    serverArguments: readonly string[];
-    superuser: string;
-    operationId?: string | undefined;
-  },
+  target: ThrowawayTarget,
   context: RunContext,
   work: (cluster: FreshCluster) => Promise<Result>,
 ): Promise<Result> {
@@ -80,7 +87,8 @@ export async function withRestoredDump<Result>(
   const open = () => openDump(dump, dump.manifest?.container ?? "drill", context);
   const operationId = target.operationId ?? DRILL_OPERATION;
   await removeHelpers(operationId, engine);
-  const { imageId, superuser, serverArguments } = target;
+  const { imageId, serverArguments, roles = null, like = null } = target;
+  const superuser = roles?.bootstrapSuperuser ?? DRILL_USER;
   return await withHelper({ operationId, role: "drill", imageId }, engine, async (helper) => {
     const who = ["/bin/sh", "-c", "id -u postgres && id -g postgres"];
     await needRoom(helper, posix.dirname(DRILL_FOLDER), restoredBytes(dump));
@@ -93,18 +101,27 @@ export async function withRestoredDump<Result>(
       if (dump.contents?.kind === "cluster") {
         await restorePlain(cluster, await open(), { database: "postgres", superuser });
       } else {
-        const made = await cluster.client(["createdb", "--template=template0", RESTORED]);
-        if (made.exitCode !== 0) throw new Error(made.stderr);
+        if (roles !== null) {
+          const sql = Readable.from([roles.sql]);
+          await runPlain(cluster, sql, { database: "postgres", superuser });
+        }
+        await createDatabase(cluster, RESTORED, like);
+        const created = dump.contents?.databases[0]?.name ?? null;
         if (dump.format === "custom") await restoreCustom(cluster, await open(), RESTORED);
-        else await restorePlain(cluster, await open(), { database: RESTORED, superuser });
+        else await restorePlain(cluster, await open(), { database: RESTORED, superuser, created });
       }
       return await work(cluster);
     });
   });
 }
 
-/** Where a dump of one database is restored in a throwaway cluster. */
-export const RESTORED = "pratique_restored";
+/** Where a dump lands that does not name its database. */
+const RESTORED = "pratique_restored";
+
+/** The name that a dump's database has in a throwaway cluster. */
+export function restoredAs({ name }: DumpedDatabase): string {
+  return name ?? RESTORED;
+}
 
 /** Indexes come on top of the text; of the custom format only the compressed size is known. */
 function restoredBytes({ contents, manifest, sizeBytes }: VerifiedDump): number {
@@ -114,7 +131,7 @@ function restoredBytes({ contents, manifest, sizeBytes }: VerifiedDump): number 
 
 function asRestored(dump: VerifiedDump, contents: DumpContents): DumpContents {
   if (contents.kind === "cluster") return contents;
-  const databases = contents.databases.map((each) => ({ ...each, name: RESTORED }));
+  const databases = contents.databases.map((each) => ({ ...each, name: restoredAs(each) }));
   return { ...contents, databases, roles: dump.format === "plain" ? [] : contents.roles };
 }
 
@@ -128,16 +145,27 @@ export async function serverArguments(
   { ports }: Pick<RunContext, "ports">,
 ): Promise<string[]> {
   const own = settingsOf(server.Config.Cmd ?? []);
-  if (!server.State.Running) return own;
+  const [row] =
+    (await whereItServes(server, user, ports, (client) =>
+      client.rows<{ libraries: string }>("postgres", LIBRARIES),
+    )) ?? [];
+  if (row === undefined || row.libraries === "") return own;
+  return [...own, "-c", `shared_preload_libraries=${row.libraries}`];
+}
+
+/** What the server says; null where it does not answer, which is a reason to try its backups. */
+async function whereItServes<Answer>(
+  server: ContainerInspect,
+  user: string | null,
+  { engine }: RunContext["ports"],
+  ask: (client: PostgresClient) => Promise<Answer>,
+): Promise<Answer | null> {
+  if (!server.State.Running) return null;
   try {
-    const client = await connect(server, user, ports.engine);
-    const [row] = await client.rows<{ libraries: string }>("postgres", LIBRARIES);
-    if (row === undefined || row.libraries === "") return own;
-    return [...own, "-c", `shared_preload_libraries=${row.libraries}`];
+    return await ask(await connect(server, user, engine));
   } catch (error) {
-    // A server that does not answer is a reason to try its backups.
     if (!(error instanceof OperatorError)) throw error;
-    return own;
+    return null;
   }
 }
 
@@ -148,14 +176,24 @@ export async function drillNow(file: string | null, context: RunContext): Promis
   context.progress({ kind: "note", text: `${path}: reading it to its end` });
   const dump = await verifyByManifest(path, dumpFiles);
   const server = await serverOf(dump.manifest?.container ?? null, context);
+  const { inspect, settings } = server;
+  const user = settings?.user ?? null;
   context.progress({ kind: "note", text: `${path}: restoring it into a throwaway container` });
   const target = {
-    imageId: server.inspect.Image,
-    serverArguments: await serverArguments(server.inspect, server.settings?.user ?? null, context),
+    imageId: inspect.Image,
+    serverArguments: await serverArguments(inspect, user, context),
+    roles: bringsItsRoles(dump)
+      ? null
+      : await whereItServes(inspect, user, context.ports, readRoles),
   };
   const report = await drill(dump, target, context);
   context.audit.write({ event: "drill", ...report, outcome: "passed" });
   return report;
+}
+
+/** A whole dump has roles in it; of the custom format owners and rights are left out. */
+function bringsItsRoles({ format, contents }: VerifiedDump): boolean {
+  return format === "custom" || contents?.kind === "cluster";
 }
 
 async function newestDump(context: RunContext): Promise<string> {

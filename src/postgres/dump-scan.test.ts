@@ -85,6 +85,54 @@ test("a dump says which databases, roles and rows it holds; marks inside data do
   ]);
 });
 
+test("a dump of one database that creates it says which one that is", () => {
+  const dumpOf = (connect: string) =>
+    scanDump(`--
+-- PostgreSQL database dump
+--
+
+\\restrict ABC
+
+DROP DATABASE app;
+CREATE DATABASE app WITH TEMPLATE = template0 ENCODING = 'UTF8';
+
+\\unrestrict ABC
+${connect}
+\\restrict ABC
+
+COPY public.history (id) FROM stdin;
+1
+\\connect nowhere
+\\.
+
+--
+-- PostgreSQL database dump complete
+--
+
+\\unrestrict ABC
+`);
+  const tables = [{ name: "public.history", rows: 2 }];
+  const names: [string, string | null][] = [
+    ["", null],
+    ["\\connect app", "app"],
+    ['\\connect "UPPER"', "UPPER"],
+    [
+      `\\connect -reuse-previous=on "dbname='back\\\\slash \\'quote\\' ""=1""'"`,
+      `back\\slash 'quote' "=1"`,
+    ],
+  ];
+  for (const [connect, name] of names) {
+    const { databases, isComplete } = dumpOf(connect);
+    assert.deepEqual([databases, isComplete], [[{ name, tables }], true], connect);
+  }
+  const whole = scanDump(DUMP.replace("-- Dumped from", "\\connect nowhere\n-- Dumped from"));
+  assert.deepEqual(
+    whole.databases.map(({ name }) => name),
+    ["atuin"],
+    "in a whole dump its sections tell",
+  );
+});
+
 test("how a dump is cut into chunks changes nothing", () => {
   const whole = scanDump(DUMP);
   fc.assert(

@@ -7,7 +7,7 @@ export interface DumpedTable {
 }
 
 export interface DumpedDatabase {
-  /** Null in a dump of one database that does not say which. */
+  /** Null in a dump of one database that does not say which: one without `--create`. */
   name: string | null;
   tables: DumpedTable[];
 }
@@ -156,6 +156,17 @@ export class DumpScan {
     else if (line.startsWith("COPY ")) this.#copy(line);
     else if (line.startsWith("CREATE ROLE ")) this.#role(line);
     else if (line.startsWith("CREATE TABLESPACE ")) this.#contents.hasTablespaces = true;
+    else if (line.startsWith("\\connect ")) this.#connect(line);
+  }
+
+  /** What follows lies in the database of that name, wherever psql began. */
+  #connect(line: string): void {
+    const { kind, databases } = this.#contents;
+    const name = this.#key === null ? connectedTo(line) : null;
+    if (kind !== "database" || name === null) return;
+    const last = databases.at(-1);
+    if (last?.name === null && last.tables.length === 0) last.name = name;
+    else databases.push({ name, tables: [] });
   }
 
   #comment(line: string, chunk: Buffer, start: number, end: number): void {
@@ -189,6 +200,15 @@ export class DumpScan {
     const name = quoted?.[1]?.replaceAll('""', '"') ?? quoted?.[2];
     if (name !== undefined) this.#contents.roles.push(name);
   }
+}
+
+/** The name as pg_dump writes it: bare, quoted, or in a connection string where it is unusual. */
+function connectedTo(line: string): string | null {
+  const [, isString, quoted, bare] =
+    /^\\connect (-reuse-previous=on )?(?:"((?:[^"]|"")*)"|([^\s"]+))$/.exec(line) ?? [];
+  const word = quoted?.replaceAll('""', '"') ?? bare ?? null;
+  if (isString === undefined || word === null) return word;
+  return /^dbname='(.*)'$/s.exec(word)?.[1]?.replaceAll(/\\(.)/gs, "$1") ?? null;
 }
 
 /** Scans a whole text at once; for small ones. */

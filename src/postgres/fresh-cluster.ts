@@ -1,8 +1,9 @@
 /** A fresh cluster inside a helper container, filled from a dump and compared with it. */
+import type { Readable } from "node:stream";
 import { RESTORE_FAILED } from "../errors.ts";
 import type { DumpReading, Engine, ExecResult } from "../ports.ts";
 import { oneLine } from "../services/evidence.ts";
-import { askAll, conninfo, type Question } from "./ask.ts";
+import { type Asking, askAll, conninfo, doAll, type Question } from "./ask.ts";
 import type { DumpContents } from "./dump-scan.ts";
 import type { Helper } from "./helper.ts";
 import { LONGEST_RESTORE_MS } from "./open-dump.ts";
@@ -31,6 +32,8 @@ export interface FreshClusterRequest {
 export interface FreshCluster {
   /** The rows of every question, in their order. */
   ask(questions: readonly Question[]): Promise<Record<string, unknown>[][]>;
+  /** Statements without an answer, each on its own. Never for names from outside: quote them. */
+  execute(database: string, statements: readonly string[]): Promise<void>;
   /** Runs a client program with its connection. */
   client(
     command: readonly string[],
@@ -89,16 +92,20 @@ chmod 0644 "$3"`;
   const env = [`PGHOST=${socket}`, `PGUSER=${superuser}`, "PGPORT=5432", "PGAPPNAME=pratique"];
   const client: FreshCluster["client"] = async (words, options = {}) =>
     await engine.exec(helper.id, words, { timeoutMs: LONGEST_RESTORE_MS, ...options, env });
+  const asking: Asking = {
+    run: (psql) => client(psql, { timeoutMs: COMPARE_TIMEOUT_MS }),
+    statementMs: null,
+    failure: (_database, said) => RESTORE_FAILED(oneLine(said, 300)),
+  };
   try {
     await awaitServer(client, server);
     return await work({
       client,
-      ask: async (questions) =>
-        await askAll(questions, {
-          run: (psql) => client(psql, { timeoutMs: COMPARE_TIMEOUT_MS }),
-          statementMs: null,
-          failure: (_database, said) => RESTORE_FAILED(oneLine(said, 300)),
-        }),
+      ask: async (questions) => await askAll(questions, asking),
+      async execute(database, statements) {
+        const steps = statements.map((sql) => ({ database, sql }));
+        await doAll(steps, asking);
+      },
     });
   } finally {
     await engine
@@ -150,35 +157,47 @@ async function awaitServer(
   throw RESTORE_FAILED(`its server did not answer within ${START_TIMEOUT_MS / 1000} s`);
 }
 
-/**
- * Restores a plain dump by psql, streamed. Only the two errors that every whole dump gives for the
- * superuser are accepted (facts/postgres section 9). Throws RESTORE_FAILED with the first others.
- */
+/** Where psql begins, and what may be there or be missing before the text makes it. */
+export interface PlainTarget {
+  database: string;
+  superuser: string;
+  /** A database that the text drops before it creates it. */
+  created?: string | null;
+}
+
+/** Restores a plain dump by psql, streamed. Throws RESTORE_FAILED. */
 export async function restorePlain(
   cluster: FreshCluster,
   reading: DumpReading,
-  into: { database: string; superuser: string },
+  into: PlainTarget,
+): Promise<void> {
+  await runPlain(cluster, reading.content, into);
+  await reading.end();
+}
+
+/**
+ * Runs what pg_dump or pg_dumpall wrote. Only those errors are accepted that a fresh cluster must
+ * give: two for the superuser (facts/postgres section 9), one where `--clean` drops without asking
+ * whether there is anything. Throws RESTORE_FAILED with the first others.
+ */
+export async function runPlain(
+  cluster: FreshCluster,
+  content: Readable,
+  { database, superuser, created = null }: PlainTarget,
 ): Promise<void> {
   const psql = ["psql", "-X", "-q", "-v", "ON_ERROR_STOP=0", "-o", "/dev/null"];
-  const result = await cluster.client([...psql, "-d", conninfo(into.database)], {
-    stdin: reading.content,
-  });
-  await reading.end();
+  const result = await cluster.client([...psql, "-d", conninfo(database)], { stdin: content });
   const accepted = new Set([
-    "current user cannot be dropped",
-    `role "${into.superuser}" already exists`,
+    "ERROR: current user cannot be dropped",
+    `ERROR: role "${superuser}" already exists`,
+    ...(created === null ? [] : [`ERROR: database "${created}" does not exist`]),
   ]);
   const errors = result.stderr
     .split("\n")
-    .map((line) => TROUBLE.exec(line)?.[2] ?? null)
-    .filter((text) => text !== null && !accepted.has(text));
-  if (errors.length > 0)
-    throw RESTORE_FAILED(
-      errors
-        .slice(0, 3)
-        .map((e) => oneLine(e ?? ""))
-        .join("; "),
-    );
+    .map((line) => TROUBLE.exec(line) ?? [])
+    .filter(([, severity, text]) => text !== undefined && !accepted.has(`${severity}: ${text}`))
+    .map(([, , text = ""]) => oneLine(text));
+  if (errors.length > 0) throw RESTORE_FAILED(errors.slice(0, 3).join("; "));
   if (result.exitCode !== 0) throw RESTORE_FAILED(`psql ended with ${result.exitCode}`);
 }
 

@@ -3,8 +3,9 @@
  * restored under a temporary name while the original serves, verified, and then takes its name; the
  * original stays as `<db>_before_<time>`.
  */
-import { PassThrough } from "node:stream";
+import { PassThrough, type Readable } from "node:stream";
 import { OperatorError, RESTORE_FAILED } from "../errors.ts";
+import type { ExecResult } from "../ports.ts";
 import { oneLine } from "../services/evidence.ts";
 import { beginRun, endRun } from "../state/runs.ts";
 import type { RunContext } from "../update/context.ts";
@@ -20,8 +21,8 @@ import {
   databaseProperties,
   giveProperties,
 } from "./database-properties.ts";
-import { serverArguments, withRestoredDump } from "./drill.ts";
-import type { DumpedTable } from "./dump-scan.ts";
+import { restoredAs, serverArguments, withRestoredDump } from "./drill.ts";
+import type { DumpedDatabase, DumpedTable } from "./dump-scan.ts";
 import { stamp } from "./dump-store.ts";
 import { finishDatabaseRestore, leaveDatabaseRestore } from "./end-database-restore.ts";
 import { countOf } from "./fresh-cluster.ts";
@@ -31,6 +32,7 @@ import { type PostgresUpdate, updateOf } from "./postgres-update.ts";
 import { addressBook } from "./preflight.ts";
 import { planDatabaseRestore } from "./restore-plan.ts";
 import { beginDatabaseStep } from "./restore-steps.ts";
+import { readRoles } from "./server-roles.ts";
 import type { PostgresServer } from "./servers.ts";
 import type { VerifiedDump } from "./verify-dump.ts";
 
@@ -44,7 +46,6 @@ export interface DatabaseRestoreReport {
   tables: number;
 }
 
-const THROWAWAY_USER = "pratique_drill";
 /** PostgreSQL cuts longer names; in bytes. */
 const LONGEST_NAME = 63;
 
@@ -69,6 +70,7 @@ export async function restoreDatabase(
 ): Promise<DatabaseRestoreReport> {
   const { engine, clock } = context.ports;
   const startedAtMs = clock.now();
+  // Of the custom format nobody says what is in it.
   const section = dump.contents?.databases.find(({ name }) => name === null || name === database);
   if (dump.contents !== null && section === undefined) {
     throw RESTORE_FAILED(`${dump.path} holds no database ${database}`);
@@ -86,7 +88,7 @@ export async function restoreDatabase(
   const operation = beginOperation(context.state, runId, plan);
   const update = updateOf(operation, new Steps([server.container], runId, context), context);
   const job = { update, client, dump, database, temporary, former, original };
-  const problem = await attemptRestore(job, section?.tables ?? []);
+  const problem = await attemptRestore(job, section);
   const durationMs = clock.now() - startedAtMs;
   endRun(context.state, {
     ...{ ...run, run: runId, schema: 1 as const, containers: [], interrupted: null, durationMs },
@@ -103,13 +105,13 @@ export async function restoreDatabase(
 
 async function attemptRestore(
   job: Job,
-  tables: readonly DumpedTable[],
+  section: DumpedDatabase | undefined,
 ): Promise<OperatorError | null> {
   const { update, client, temporary } = job;
   try {
     beginDatabaseStep(update, "temporary database", `restoring ${job.database} beside the present`);
-    await make(job);
-    await compare(client, temporary, tables);
+    await make(job, section);
+    await compare(client, temporary, section?.tables ?? []);
     await client.execute(temporary, ["ANALYZE"], LONGEST_RESTORE_MS);
     await exchangeNames(job);
   } catch (error) {
@@ -119,43 +121,46 @@ async function attemptRestore(
   return await finishDatabaseRestore(update);
 }
 
-/** Out of a whole dump by a throwaway cluster: no marks in its text are trusted. */
-async function make(job: Job): Promise<void> {
-  const { update, client, dump, database, temporary, original } = job;
+/**
+ * A text can do anything to any database (`pg_dump --create` drops and creates its own), so only a
+ * throwaway cluster runs it; into the server goes what one database there holds after it.
+ */
+async function make(job: Job, section: DumpedDatabase | undefined): Promise<void> {
+  const { update, client, dump, temporary, original } = job;
   const { operation, member, plan, context } = update;
-  const into = ["-d", conninfo(temporary)];
-  const restore = ["pg_restore", "--exit-on-error", "--single-transaction", ...into];
-  if (dump.contents?.kind !== "cluster") {
+  if (section === undefined) {
     await createDatabase(client, temporary, original);
-    const reading = await openDump(dump, member.container, context);
-    const psql = ["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-o", "/dev/null", ...into];
-    const command = dump.format === "custom" ? restore : psql;
-    const result = await client.run(command, {
-      timeoutMs: LONGEST_RESTORE_MS,
-      stdin: reading.content,
-    });
-    if (result.exitCode !== 0) throw RESTORE_FAILED(oneLine(result.stderr, 300));
-    await reading.end();
+    const { content } = await openDump(dump, member.container, context);
+    const restored = await restoreInto(job, content);
+    if (restored.exitCode !== 0) throw RESTORE_FAILED(oneLine(restored.stderr, 300));
     if (original !== null) await giveProperties(client, temporary, original);
     return;
   }
   const target = {
-    ...{ imageId: member.formerImageId, superuser: THROWAWAY_USER, operationId: operation.id },
+    ...{ imageId: member.formerImageId, operationId: operation.id, like: original },
     serverArguments: await serverArguments(member.formerInspect, plan.user, context),
+    roles: await readRoles(client),
   };
   await withRestoredDump(dump, target, context, async (cluster) => {
-    const like = original ?? (await databaseProperties(cluster, database));
+    // A dump that does not name its database says nothing of it either.
+    const said = section.name === null ? null : await databaseProperties(cluster, section.name);
+    const like = original ?? said;
     await createDatabase(client, temporary, like);
     const pipe = new PassThrough({ highWaterMark: 1024 * 1024 });
-    const dumping = cluster.client(["pg_dump", "--format=custom", "-d", conninfo(database)], {
-      stdout: pipe,
-    });
-    const restoring = client.run(restore, { timeoutMs: LONGEST_RESTORE_MS, stdin: pipe });
-    const results = await Promise.all([dumping, restoring]);
+    const from = conninfo(restoredAs(section));
+    const dumping = cluster.client(["pg_dump", "--format=custom", "-d", from], { stdout: pipe });
+    const results = await Promise.all([dumping, restoreInto(job, pipe)]);
     const failed = results.find(({ exitCode }) => exitCode !== 0);
     if (failed !== undefined) throw RESTORE_FAILED(oneLine(failed.stderr, 300));
     if (like !== null) await giveProperties(client, temporary, like);
   });
+}
+
+/** What is in the custom format stays in the database that it is restored into. */
+async function restoreInto({ client, temporary }: Job, stdin: Readable): Promise<ExecResult> {
+  const command = ["pg_restore", "--exit-on-error", "--single-transaction"];
+  const into = ["-d", conninfo(temporary)];
+  return await client.run([...command, ...into], { timeoutMs: LONGEST_RESTORE_MS, stdin });
 }
 
 async function compare(

@@ -38,6 +38,11 @@ test("a drill passes on good dumps of every kind, also by the daemon, and fails 
     return path;
   };
   assert.equal((await drill(write("all.sql", sql))).code, 0, "plain, by hand");
+  const dumpOne = ["pg_dump", "-U", "admin", "--clean", "--create", "atuin"];
+  const one = (await lab.docker(["exec", "postgres", ...dumpOne])).stdout;
+  const created = await drill(write("one.sql", `${one}\n`), "--json");
+  assert.equal(created.code, 0, created.stdout + created.stderr);
+  assert.equal(JSON.parse(created.stdout).rows, 1007, "one database with its owners, by hand");
   const rows = /(COPY public\.history [^\n]*\n)([^\n]*\n)/;
   const refused = write("double.sql.gz", gzipSync(sql.replace(rows, "$1$2$2")));
   const double = await drill(refused);

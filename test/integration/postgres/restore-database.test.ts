@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { gunzipSync } from "node:zlib";
+import { conninfo } from "../../../src/postgres/ask.ts";
 import { openLab } from "../../lab/open-lab.ts";
 import { sliceOf } from "../../lab/slice-of.ts";
 import { answers } from "./server.ts";
@@ -44,6 +45,13 @@ test("one database comes back out of every kind of dump, and the others are left
   const byHand = join(lab.folder("by-hand"), "atuin.sql");
   const plain = await lab.docker(["exec", "postgres", "pg_dump", "-U", "admin", "atuin"]);
   writeFileSync(byHand, `${plain.stdout}\n`);
+  const withCreate = async (name: string, of: string) => {
+    const words = ["pg_dump", "-U", "admin", "--clean", "--create", "-d", conninfo(of)];
+    const path = join(lab.folder("by-hand"), name);
+    writeFileSync(path, `${(await lab.docker(["exec", "postgres", ...words])).stdout}\n`);
+    return path;
+  };
+  const created = await withCreate("created.sql", "atuin");
   const dump = "pg_dump -U admin -Fc atuin > /tmp/atuin.dump";
   await lab.docker(["exec", "postgres", "sh", "-c", dump]);
   const customByHand = join(lab.folder("by-hand"), "atuin.dump");
@@ -54,8 +62,13 @@ test("one database comes back out of every kind of dump, and the others are left
     ["a custom-format dump", custom],
     ["a custom-format dump by hand", customByHand],
     ["a plain dump by hand", byHand],
+    ["a plain dump by hand that drops and creates its database", created],
   ];
-  const slice = ["a custom-format dump by hand", "a plain dump by hand"];
+  const slice = [
+    "a custom-format dump by hand",
+    "a plain dump by hand",
+    "a plain dump by hand that drops and creates its database",
+  ];
   for (const [name, path] of sliceOf(sources, ([name]) => name, slice)) {
     await t.test(name, async () => {
       await server.sql("atuin", "delete from history where id < 500", "create table added (a int)");
@@ -80,6 +93,15 @@ test("one database comes back out of every kind of dump, and the others are left
     assert.equal(JSON.parse(result.stdout).formerDatabase, null);
     assert.deepEqual(await stateOf(), before);
     assert.deepEqual(await states(), RUNNING);
+  });
+  await t.test("a dump that drops another database is refused, and that one stays", async () => {
+    const oids = () => server.sql("postgres", "select datname, oid from pg_database order by 1");
+    const former = await oids();
+    const other = await withCreate("other.sql", "odd 'name' \"x=1\"");
+    const result = await host.pratique("rollback", "database", "atuin", other, "--yes");
+    assert.equal(await oids(), former);
+    assert.equal(result.code, 1, result.stdout + result.stderr);
+    assert.match(result.stderr, /holds no database atuin/);
   });
   await t.test("a dump that does not restore leaves the database as it was", async () => {
     const text = gunzipSync(readFileSync(whole)).toString();
