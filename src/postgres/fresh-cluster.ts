@@ -70,8 +70,10 @@ chmod 0644 "$3"`;
   const init = ["initdb", "--no-sync", "-D", folder, `--username=${superuser}`, "--auth=trust"];
   await helper.run([...init, ...request.initArguments], { user: owner, timeoutMs: 10 * 60_000 });
   if (request.configurationFrom !== null) await carryConfiguration(helper, request);
+  // Carried configuration may name the real server's places; the command's own words beat it.
   const settings = [
     ...request.serverArguments,
+    ...["-c", `data_directory=${folder}`, "-c", "logging_collector=off"],
     ...["-c", "listen_addresses=", "-c", `unix_socket_directories=${socket}`],
     ...["-c", `hba_file=${hba}`, "-c", "archive_mode=off", "-c", "port=5432", "-c", "ssl=off"],
     ...FAST.flatMap((setting) => ["-c", setting]),
@@ -97,16 +99,18 @@ chmod 0644 "$3"`;
     statementMs: null,
     failure: (_database, said) => RESTORE_FAILED(oneLine(said, 300)),
   };
+  const cluster: FreshCluster = {
+    client,
+    ask: async (questions) => await askAll(questions, asking),
+    async execute(database, statements) {
+      const steps = statements.map((sql) => ({ database, sql }));
+      await doAll(steps, asking);
+    },
+  };
   try {
     await awaitServer(client, server);
-    return await work({
-      client,
-      ask: async (questions) => await askAll(questions, asking),
-      async execute(database, statements) {
-        const steps = statements.map((sql) => ({ database, sql }));
-        await doAll(steps, asking);
-      },
-    });
+    await needOwnFolder(cluster, folder);
+    return await work(cluster);
   } finally {
     await engine
       .exec(helper.id, ["pg_ctl", "-D", folder, "-m", "fast", "-w", "-t", "600", "stop"], {
@@ -155,6 +159,15 @@ async function awaitServer(
     await new Promise((resolve) => setTimeout(resolve, 250));
   }
   throw RESTORE_FAILED(`its server did not answer within ${START_TIMEOUT_MS / 1000} s`);
+}
+
+const PLACE = "select current_setting('data_directory') as place";
+
+/** Whatever the reason: nothing is fed to a server that stands on other data. */
+async function needOwnFolder(cluster: FreshCluster, folder: string): Promise<void> {
+  const [rows] = await cluster.ask([{ database: "postgres", select: PLACE }]);
+  const place = rows?.[0]?.place;
+  if (place !== folder) throw RESTORE_FAILED(`its server runs on ${place}, not on ${folder}`);
 }
 
 /** Where psql begins, and what may be there or be missing before the text makes it. */

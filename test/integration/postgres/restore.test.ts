@@ -62,7 +62,9 @@ test("the whole cluster comes back from every kind of whole dump, one after the 
     "alter role atuin in database atuin set statement_timeout = '77s'",
     "create database latin encoding 'LATIN1' locale 'C' template template0 connection limit 7",
   );
-  await lab.docker(["exec", "postgres", "sh", "-c", 'echo "# ours" >> "$PGDATA/pg_hba.conf"']);
+  const place = "data_directory = '/var/lib/postgresql/data'";
+  const settle = `cd "$PGDATA"; echo "# ours" >> pg_hba.conf; echo "${place}" >> postgresql.conf`;
+  await lab.docker(["exec", "postgres", "sh", "-c", settle]);
   const before = await stateOf(database);
   const made = await host.pratique("backup", "postgres", "--json");
   const ours = JSON.parse(made.stdout).dumps[0].path as string;
