@@ -22,7 +22,7 @@ import { readRoles, type ServerRoles } from "./server-roles.ts";
 import { findServers, type PostgresServer } from "./servers.ts";
 import { readCustom, type VerifiedDump, verifyByManifest } from "./verify-dump.ts";
 
-/** For a dump that needs nobody: another name than the source's, so that not one error is expected. */
+/** Where nobody else is needed: another name than the source's, so that not one error is expected. */
 const DRILL_USER = "pratique_drill";
 const DRILL_FOLDER = "/var/tmp/pratique-drill";
 const DRILL_OPERATION = "drill";
@@ -88,7 +88,7 @@ export async function withRestoredDump<Result>(
   const operationId = target.operationId ?? DRILL_OPERATION;
   await removeHelpers(operationId, engine);
   const { imageId, serverArguments, roles = null, like = null } = target;
-  const superuser = roles?.bootstrapSuperuser ?? DRILL_USER;
+  const superuser = dump.contents?.bootstrapSuperuser ?? roles?.bootstrapSuperuser ?? DRILL_USER;
   return await withHelper({ operationId, role: "drill", imageId }, engine, async (helper) => {
     const who = ["/bin/sh", "-c", "id -u postgres && id -g postgres"];
     await needRoom(helper, posix.dirname(DRILL_FOLDER), restoredBytes(dump));

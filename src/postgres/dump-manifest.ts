@@ -22,6 +22,8 @@ export interface DumpManifest {
   /** Databases that refuse connections: pg_dumpall leaves them out without a word. */
   leftOut: readonly string[];
   roles: readonly string[];
+  /** See DumpContents; absent in older manifests. */
+  bootstrapSuperuser?: string | null;
 }
 
 export interface ManifestDatabase {

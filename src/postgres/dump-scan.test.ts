@@ -133,6 +133,23 @@ COPY public.history (id) FROM stdin;
   );
 });
 
+test("from 16 on a whole dump says whom its memberships come from", () => {
+  const makerOf = (version: string, ...grants: string[]) => {
+    const text = DUMP.replace("\\unrestrict ABC", `${grants.join("\n")}\n\\unrestrict ABC`);
+    return scanDump(text.replaceAll("15.18", version)).bootstrapSuperuser;
+  };
+  const plain = "GRANT pg_monitor TO atuin WITH INHERIT TRUE GRANTED BY postgres;";
+  const odd =
+    'GRANT "odd ""one""" TO atuin WITH ADMIN OPTION, INHERIT TRUE GRANTED BY "Root ""it""";';
+  const later = "GRANT pg_monitor TO miniflux WITH INHERIT TRUE GRANTED BY atuin;";
+  assert.equal(makerOf("17.6"), null);
+  assert.equal(makerOf("17.6", plain, later), "postgres");
+  assert.equal(makerOf("17.6", odd, plain), 'Root "it"');
+  assert.equal(makerOf("15.18", plain), null, "grantors meant nothing then");
+  const inData = DUMP.replace("2\t", `${plain}\n2\t`).replaceAll("15.18", "17.6");
+  assert.equal(scanDump(inData).bootstrapSuperuser, null);
+});
+
 test("how a dump is cut into chunks changes nothing", () => {
   const whole = scanDump(DUMP);
   fc.assert(

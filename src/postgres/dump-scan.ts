@@ -24,6 +24,11 @@ export interface DumpContents {
   clientVersion: string | null;
   databases: DumpedDatabase[];
   roles: string[];
+  /**
+   * Whom the memberships in it come from: from version 16 on only this role, the one that initdb
+   * made, can give them again. Null where there are none.
+   */
+  bootstrapSuperuser: string | null;
   hasTablespaces: boolean;
   sqlBytes: number;
 }
@@ -34,6 +39,9 @@ export interface SectionStart {
   /** The line itself, without line feed. */
   line: Buffer;
 }
+
+/** Before this version grantors meant nothing. */
+const FIRST_WITH_GRANTORS = 16;
 
 const LINE_FEED = 10;
 const BACKSLASH = 92;
@@ -69,6 +77,7 @@ export class DumpScan {
     clientVersion: null,
     databases: [],
     roles: [],
+    bootstrapSuperuser: null,
     hasTablespaces: false,
     sqlBytes: 0,
   };
@@ -108,6 +117,8 @@ export class DumpScan {
     }
     const contents = this.#contents;
     const last = contents.kind === "cluster" ? CLUSTER_END : DATABASE_END;
+    const major = Number.parseInt(contents.serverVersion ?? "", 10);
+    if (!(major >= FIRST_WITH_GRANTORS)) contents.bootstrapSuperuser = null;
     contents.isComplete = contents.kind !== null && this.#table === null && this.#lastMark === last;
     return contents;
   }
@@ -136,7 +147,7 @@ export class DumpScan {
     if (!isCommand && (wasQuoted || NEEDS_LEXING.test(text))) {
       this.#quote = quoteAfter(text, this.#quote);
     }
-    if (wasQuoted || !/^(--|\\|COPY |CREATE )/.test(text)) {
+    if (wasQuoted || !/^(--|\\|COPY |CREATE |GRANT )/.test(text)) {
       this.#lastMark = null;
       return;
     }
@@ -155,6 +166,7 @@ export class DumpScan {
     if (line.startsWith("--")) this.#comment(line, chunk, start, end);
     else if (line.startsWith("COPY ")) this.#copy(line);
     else if (line.startsWith("CREATE ROLE ")) this.#role(line);
+    else if (line.startsWith("GRANT ")) this.#grant(line);
     else if (line.startsWith("CREATE TABLESPACE ")) this.#contents.hasTablespaces = true;
     else if (line.startsWith("\\connect ")) this.#connect(line);
   }
@@ -193,6 +205,15 @@ export class DumpScan {
     if (name === undefined) return;
     this.#table = { name, rows: 0 };
     this.#contents.databases.at(-1)?.tables.push(this.#table);
+  }
+
+  /** pg_dumpall never writes a grant before the one that its grantor has the right from. */
+  #grant(line: string): void {
+    const { kind, databases } = this.#contents;
+    if (kind !== "cluster" || databases.length > 0) return;
+    const [, quoted, bare] =
+      /^GRANT .* GRANTED BY (?:"((?:[^"]|"")*)"|([^\s";]+));$/.exec(line) ?? [];
+    this.#contents.bootstrapSuperuser ??= quoted?.replaceAll('""', '"') ?? bare ?? null;
   }
 
   #role(line: string): void {

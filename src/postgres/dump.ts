@@ -72,6 +72,7 @@ export async function dumpCluster(
             tables,
           })),
           roles: contents.roles,
+          bootstrapSuperuser: contents.bootstrapSuperuser,
         };
       },
     },

@@ -268,45 +268,6 @@ export async function analyse(cluster: FreshCluster): Promise<void> {
   if (result.exitCode !== 0) throw RESTORE_FAILED(oneLine(result.stderr, 300));
 }
 
-/** Locale, encoding and checksums as a running server has them. */
-export const INIT_FACTS = `select pg_encoding_to_char(encoding) as encoding, datcollate as collate,
-  datctype as ctype, current_setting('data_checksums') as checksums,
-  current_setting('wal_segment_size') as "walSegment",
-  coalesce(to_jsonb(d)->>'datlocprovider', 'c') as provider,
-  coalesce(to_jsonb(d)->>'datlocale', to_jsonb(d)->>'daticulocale') as locale
-  from pg_database d where datname = 'template0'`;
-
-/** Whether the data directory that a server was stopped on has page checksums; false where none is. */
-export async function withChecksums(helper: Helper, folder: string): Promise<boolean> {
-  const script = 'pg_controldata -D "$1" 2>/dev/null || true';
-  const text = await helper.run(["/bin/sh", "-c", script, "checksums", folder]);
-  return /^Data page checksum version: +[1-9]/m.test(text);
-}
-
-export interface InitFacts {
-  encoding: string;
-  collate: string;
-  ctype: string;
-  checksums: string;
-  walSegment: string;
-  provider: string;
-  locale: string | null;
-}
-
-/** The arguments of initdb that make a cluster like that. */
-export function initArguments(facts: InitFacts): string[] {
-  const provider = { c: "libc", i: "icu", b: "builtin" }[facts.provider] ?? "libc";
-  const isIcu = provider === "icu" && facts.locale !== null;
-  return [
-    `--encoding=${facts.encoding}`,
-    `--lc-collate=${facts.collate}`,
-    `--lc-ctype=${facts.ctype}`,
-    ...(provider === "libc" ? [] : [`--locale-provider=${provider}`]),
-    ...(isIcu ? [`--icu-locale=${facts.locale}`] : []),
-    ...(facts.checksums === "on" ? ["--data-checksums"] : []),
-  ];
-}
-
 /** Places and doors of the real server are not for the one beside it. */
 const NOT_CARRIED =
   /^(config_file|hba_file|ident_file|data_directory|listen_addresses|port|ssl\w*)=/;

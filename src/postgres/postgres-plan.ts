@@ -29,6 +29,8 @@ export interface RestorePlan {
   databases: readonly string[];
   /** How a fresh cluster is made like the one that was there. */
   initArguments: readonly string[];
+  /** Of the cluster that was there; null where nobody could be asked. */
+  bootstrapSuperuser: string | null;
   /** What it needs to be started with to take everything: libraries of extensions. */
   serverArguments: readonly string[];
   /** Of a restore of one database. */

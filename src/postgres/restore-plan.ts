@@ -10,14 +10,9 @@ import { whyDamaged, withData } from "./cold-copy.ts";
 import { findCompanions } from "./companions.ts";
 import { type DataMount, findDataMount } from "./data-mount.ts";
 import { serverArguments } from "./drill.ts";
-import {
-  INIT_FACTS,
-  type InitFacts,
-  initArguments,
-  settingsOf,
-  withChecksums,
-} from "./fresh-cluster.ts";
+import { settingsOf } from "./fresh-cluster.ts";
 import { needRoom, removeHelpers } from "./helper.ts";
+import { INIT_FACTS, type InitFacts, initArguments, withChecksums } from "./init-facts.ts";
 import type { PostgresPlan, RestorePlan } from "./postgres-plan.ts";
 import type { RestoreSource } from "./restore-source.ts";
 import type { PostgresServer } from "./servers.ts";
@@ -39,7 +34,8 @@ export async function planRestore(
     ...{ kind: source.kind, path: source.path, databases: source.databases },
     wasRunning: inspect.State.Running,
     wasServing: serving !== null,
-    initArguments: serving?.initArguments ?? place.initArguments,
+    initArguments: serving === null ? place.initArguments : initArguments(serving.init),
+    bootstrapSuperuser: serving?.init.bootstrapSuperuser ?? null,
     serverArguments:
       serving === null
         ? settingsOf(inspect.Config.Cmd ?? [])
@@ -57,10 +53,11 @@ export async function planDatabaseRestore(
 ): Promise<UpdatePlan> {
   const serving = await whatServes(server, context);
   if (serving === null) throw POSTGRES_UNKNOWN(`${server.container} does not answer`);
-  const { facts, user, initArguments: initArgumentsOf } = serving;
+  const { facts, user, init } = serving;
   const restore: RestorePlan = {
     ...{ kind: "database", wasRunning: true, wasServing: true, databases: [] },
-    ...{ ...about, initArguments: initArgumentsOf, serverArguments: [] },
+    ...{ ...about, initArguments: initArguments(init), serverArguments: [] },
+    bootstrapSuperuser: init.bootstrapSuperuser,
   };
   const mount = mountOf(server.inspect, facts.dataDirectory);
   return await planOf(server, { mount, restore, facts, user }, context);
@@ -117,7 +114,7 @@ const NO_FACTS = {
 async function whatServes(
   { container, inspect, settings }: PostgresServer,
   { ports, progress }: RunContext,
-): Promise<{ facts: ClusterFacts; user: string; initArguments: string[] } | null> {
+): Promise<{ facts: ClusterFacts; user: string; init: InitFacts } | null> {
   const client = await awaitAnswer(inspect.Id, settings?.user ?? null, ports, SERVING_MS);
   if ("why" in client) {
     progress({ kind: "note", text: `${container} does not answer: ${client.why}` });
@@ -127,7 +124,7 @@ async function whatServes(
     const [init] = await client.rows<InitFacts>("postgres", INIT_FACTS);
     if (init === undefined) return null;
     const { user } = client;
-    return { facts: await readCluster(client), user, initArguments: initArguments(init) };
+    return { facts: await readCluster(client), user, init };
   } catch (error) {
     // A catalogue that cannot be read is a reason to restore.
     if (!(error instanceof OperatorError)) throw error;

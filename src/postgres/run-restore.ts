@@ -36,6 +36,7 @@ import type { RestoreSource } from "./restore-source.ts";
 import { beginStep, journalOf } from "./restore-steps.ts";
 import type { PostgresServer } from "./servers.ts";
 import { endRestore } from "./tell-restore.ts";
+import type { VerifiedDump } from "./verify-dump.ts";
 
 export interface RestoreReport {
   schema: 1;
@@ -165,8 +166,7 @@ async function fillFromDump(
   const { incoming: folder } = ownFolders(plan.dataMount, operation.id);
   await helper.run(["rm", "-rf", "--", folder]);
   const owner = (await helper.run(["/bin/sh", "-c", OWNER, "owner", dataDirectory])).trim();
-  const user = member.formerInspect.Config.Env?.find((each) => each.startsWith("POSTGRES_USER="));
-  const superuser = plan.user ?? user?.slice("POSTGRES_USER=".length) ?? "postgres";
+  const superuser = superuserFor(source.dump, { member, plan });
   const request = {
     ...{ folder, superuser, owner, initArguments: plan.restore?.initArguments ?? [] },
     serverArguments: plan.restore?.serverArguments ?? [],
@@ -178,6 +178,24 @@ async function fillFromDump(
     await analyse(cluster);
     if (source.dump.contents !== null) await compareWithDump(cluster, source.dump.contents);
   });
+}
+
+/**
+ * Who makes the new cluster: whoever made the source, because memberships and the role itself can
+ * only be given back so. The user of the checks is there in any case.
+ */
+function superuserFor(
+  { contents }: VerifiedDump,
+  { member, plan }: Pick<PostgresUpdate, "member" | "plan">,
+): string {
+  const variable = member.formerInspect.Config.Env?.find((each) =>
+    each.startsWith("POSTGRES_USER="),
+  );
+  const user = plan.user ?? variable?.slice("POSTGRES_USER=".length) ?? "postgres";
+  const roles = contents?.roles ?? [];
+  if (!roles.includes(user)) return user;
+  const makers = [contents?.bootstrapSuperuser, plan.restore?.bootstrapSuperuser];
+  return makers.find((maker) => roles.includes(maker ?? "")) ?? user;
 }
 
 /**

@@ -79,12 +79,16 @@ function needSame(
  */
 export async function verifyByManifest(path: string, files: DumpFiles): Promise<VerifiedDump> {
   const manifest = await readManifest(path, files);
-  if (manifest === null || manifest.databases.some(({ tables }) => tables === null)) {
-    return await verifyDump(path, files);
-  }
+  if (manifest === null || saysTooLittle(manifest)) return await verifyDump(path, files);
   const file = await files.measure(path);
   needSame(path, file, manifest);
   return describedBy(manifest, path);
+}
+
+/** Older manifests did not have everything that a restore needs to know. */
+function saysTooLittle({ kind, databases, bootstrapSuperuser }: DumpManifest): boolean {
+  const lacksSuperuser = kind === "cluster" && bootstrapSuperuser === undefined;
+  return lacksSuperuser || databases.some(({ tables }) => tables === null);
 }
 
 /** A dump whose file is proved to be the manifest's. */
@@ -98,6 +102,7 @@ export function describedBy(manifest: DumpManifest, path: string): VerifiedDump 
       tables: [...(tables ?? [])],
     })),
     roles: [...roles],
+    bootstrapSuperuser: manifest.bootstrapSuperuser ?? null,
     // Only a restore into service asks; that one reads the file to its end.
     hasTablespaces: false,
   };

@@ -14,6 +14,9 @@ const SUPERUSER = "Root Of-It";
 const LONGEST = `${"ü".repeat(31)}x`;
 const NAMES = ["--help", "UPPER case", LONGEST, "back\\slash 'quote' \"=1\" %20.", "postgres://x"];
 
+const MEMBERSHIPS = `select roleid::regrole, member::regrole, grantor::regrole,
+  pg_get_userbyid(10), current_setting('server_version_num'), datlocprovider, datlocale
+  from pg_auth_members, pg_database where datname = 'template0' order by 1, 2`;
 const MOUNTS = "{{range .Mounts}}{{.Name}} {{.Destination}}{{end}}";
 
 /** From 18 on the volume is the folder above, and each major version has its own below it. */
@@ -55,7 +58,10 @@ test("names, users, passwords and mounts of every kind are updated; what does no
   ];
   await run(lab, bound, former, options, ["postgres", "-c", "config_file=/etc/custom.conf"]);
   const layout = await lab.image("postgres:17", layoutOf18("1"));
-  await run(lab, other, layout, ["--env", "POSTGRES_PASSWORD=a b'c\"d$e"]);
+  await run(lab, other, layout, [
+    ...["--env", "POSTGRES_PASSWORD=a b'c\"d$e"],
+    ...["--env", "POSTGRES_INITDB_ARGS=--locale-provider=builtin --builtin-locale=C.UTF-8"],
+  ]);
   const fleeting = await lab.image("postgres:15-fleeting", postgresImage("15-old"));
   await run(lab, serverNamed(lab, "fleeting"), fleeting, [
     ...trust,
@@ -76,28 +82,38 @@ test("names, users, passwords and mounts of every kind are updated; what does no
     "create extension pg_stat_statements",
     "create materialized view statements as select count(*) from pg_stat_statements",
   );
-  await other.sql("postgres", "create table rows as select generate_series(1, 100) as n");
+  await other.sql(
+    "postgres",
+    "create table rows as select generate_series(1, 100) as n",
+    "create role second superuser login",
+    "create role exporter",
+    "grant pg_monitor to exporter",
+  );
   const host = hostOn(
     lab,
     `backups:
   postgres: ${join(lab.folder("backups"), "postgres")}
 services:
   bound: &how { check: postgres, dataBackup: true, timeout: 20s, stable: 1s }
-  layout18: *how
+  layout18: { check: postgres, user: second, dataBackup: true, timeout: 20s, stable: 1s }
   fleeting: *how
 `,
   );
 
   let whole = "";
+  let wholeOfOther = "";
   await t.test("a dump of each database, and one of the whole", async () => {
     const made = await host.pratique("backup", "postgres", "--per-database", "--json");
     assert.equal(made.code, 0, made.stdout + made.stderr);
     const { dumps } = JSON.parse(made.stdout) as {
       dumps: { path: string; manifest: { container: string; kind: string } }[];
     };
+    const isWholeOf = (container: string) => (each: (typeof dumps)[0]) =>
+      each.manifest.container === container && each.manifest.kind === "cluster";
     const ofBound = dumps.filter(({ manifest }) => manifest.container === "bound");
     assert.equal(ofBound.length, 1 + NAMES.length + 2, "postgres and the superuser's own too");
-    whole = ofBound.find(({ manifest }) => manifest.kind === "cluster")?.path ?? "";
+    whole = dumps.find(isWholeOf("bound"))?.path ?? "";
+    wholeOfOther = dumps.find(isWholeOf("layout18"))?.path ?? "";
   });
 
   await t.test("a tablespace is held", async () => {
@@ -141,6 +157,27 @@ services:
     }
     assert.deepEqual(after, before);
   });
+
+  await t.test("what was granted in it by 17's first superuser passes a drill", async () => {
+    const drill = await host.pratique("backup", "drill", wholeOfOther, "--json");
+    assert.equal(drill.code, 0, drill.stdout + drill.stderr);
+  });
+
+  await t.test(
+    "a builtin locale is restored, by a user who is not the first superuser",
+    async () => {
+      const state = async () => [
+        await checksums(other),
+        await definitions(other),
+        await other.sql("postgres", MEMBERSHIPS),
+      ];
+      const before = await state();
+      await other.sql("postgres", "delete from rows", "drop role exporter");
+      const restored = await host.pratique("rollback", "postgres", wholeOfOther, "--yes");
+      assert.equal(restored.code, 0, restored.stdout + restored.stderr);
+      assert.deepEqual(await state(), before);
+    },
+  );
 
   if (!isFull) return;
   await t.test("the whole dump passes its drill", async () => {
