@@ -133,6 +133,22 @@ COPY public.history (id) FROM stdin;
   );
 });
 
+test("what comes for a table in several parts is counted together, in each database by itself", () => {
+  const part = "COPY public.history (id) FROM stdin;\n8\n9\n\\.\n\n";
+  const again = DUMP.slice(DUMP.indexOf("--\n-- Database"), DUMP.lastIndexOf("--\n-- PostgreSQL"));
+  const twice = `${DUMP.replace("COMMENT ON", `${part}COMMENT ON`)}${again.replace("atuin", "b")}
+--
+-- PostgreSQL database cluster dump complete
+--
+`;
+  const { databases } = scanDump(twice);
+  const rows = databases.map(({ name, tables }) => [name, tables.map((table) => table.rows)]);
+  assert.deepEqual(rows, [
+    ["atuin", [5, 0]],
+    ["b", [3, 0]],
+  ]);
+});
+
 test("from 16 on a whole dump says whom its memberships come from", () => {
   const makerOf = (version: string, ...grants: string[]) => {
     const text = DUMP.replace("\\unrestrict ABC", `${grants.join("\n")}\n\\unrestrict ABC`);

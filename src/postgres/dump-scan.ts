@@ -66,6 +66,8 @@ export class DumpScan {
   #rest: Buffer[] = [];
   #restBytes = 0;
   #table: DumpedTable | null = null;
+  /** Of the database that is being read. */
+  #tables = new Map<string, DumpedTable>();
   #key: string | null = null;
   #quote: OpenQuote = null;
   #lastMark: string | null = null;
@@ -178,7 +180,7 @@ export class DumpScan {
     if (kind !== "database" || name === null) return;
     const last = databases.at(-1);
     if (last?.name === null && last.tables.length === 0) last.name = name;
-    else databases.push({ name, tables: [] });
+    else this.#database(name);
   }
 
   #comment(line: string, chunk: Buffer, start: number, end: number): void {
@@ -189,11 +191,11 @@ export class DumpScan {
     if (line === CLUSTER_START) contents.kind ??= "cluster";
     if (line === DATABASE_START && contents.kind === null) {
       contents.kind = "database";
-      contents.databases.push({ name: null, tables: [] });
+      this.#database(null);
     }
     const name = /^-- Database "(.*)" dump$/s.exec(line)?.[1];
     if (name === undefined || this.#key !== null || contents.kind !== "cluster") return;
-    contents.databases.push({ name, tables: [] });
+    this.#database(name);
     this.#onSection?.({ database: name, line: Buffer.from(chunk.subarray(start, end)) });
   }
 
@@ -203,8 +205,17 @@ export class DumpScan {
         line,
       )?.[1];
     if (name === undefined) return;
-    this.#table = { name, rows: 0 };
+    const known = this.#tables.get(name);
+    // Each partition's rows come by themselves, all of them for the one table above.
+    this.#table = known ?? { name, rows: 0 };
+    if (known !== undefined) return;
+    this.#tables.set(name, this.#table);
     this.#contents.databases.at(-1)?.tables.push(this.#table);
+  }
+
+  #database(name: string | null): void {
+    this.#contents.databases.push({ name, tables: [] });
+    this.#tables = new Map();
   }
 
   /** pg_dumpall never writes a grant before the one that its grantor has the right from. */

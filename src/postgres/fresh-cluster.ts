@@ -4,6 +4,7 @@ import { RESTORE_FAILED } from "../errors.ts";
 import type { DumpReading, Engine, ExecResult } from "../ports.ts";
 import { oneLine } from "../services/evidence.ts";
 import { type Asking, askAll, conninfo, doAll, type Question } from "./ask.ts";
+import { rowProblems } from "./compare-rows.ts";
 import type { DumpContents } from "./dump-scan.ts";
 import type { Helper } from "./helper.ts";
 import { LONGEST_RESTORE_MS } from "./open-dump.ts";
@@ -247,19 +248,8 @@ export async function compareWithDump(
     problems.push(`database ${database} is missing`);
     return [];
   });
-  const counts = await cluster.ask(
-    expected.map(({ database, name }) => ({ database, select: countOf(name) })),
-  );
-  for (const [at, { database, name, rows }] of expected.entries()) {
-    const count = counts[at]?.[0]?.count;
-    if (count !== rows) problems.push(`${database}: ${name} has ${count} rows, not ${rows}`);
-  }
+  problems.push(...(await rowProblems(expected, cluster.ask)));
   if (problems.length > 0) throw RESTORE_FAILED(problems.slice(0, 5).join("; "));
-}
-
-/** Of a table as dumps name it, without those that inherit from it. */
-export function countOf(table: string): string {
-  return `select count(*) as count from only ${table}`;
 }
 
 /** Statistics do not come with a dump; without them plans are bad. */

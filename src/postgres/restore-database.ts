@@ -15,6 +15,7 @@ import { Steps } from "../update/steps.ts";
 import { conninfo } from "./ask.ts";
 import { connect, type PostgresClient, quoteName } from "./client.ts";
 import { holdPolicies, stopCompanions } from "./companions.ts";
+import { rowProblems } from "./compare-rows.ts";
 import {
   createDatabase,
   type DatabaseProperties,
@@ -25,7 +26,6 @@ import { restoredAs, serverArguments, withRestoredDump } from "./drill.ts";
 import type { DumpedDatabase, DumpedTable } from "./dump-scan.ts";
 import { stamp } from "./dump-store.ts";
 import { finishDatabaseRestore, leaveDatabaseRestore } from "./end-database-restore.ts";
-import { countOf } from "./fresh-cluster.ts";
 import { awaitIdle } from "./idle.ts";
 import { LONGEST_RESTORE_MS, openDump } from "./open-dump.ts";
 import { type PostgresUpdate, updateOf } from "./postgres-update.ts";
@@ -168,15 +168,10 @@ async function compare(
   temporary: string,
   tables: readonly DumpedTable[],
 ): Promise<void> {
-  const problems: string[] = [];
-  const counts = await client.ask(
-    tables.map(({ name }) => ({ database: temporary, select: countOf(name) })),
-    LONGEST_RESTORE_MS,
+  const expected = tables.map((table) => ({ database: temporary, ...table }));
+  const problems = await rowProblems(expected, (questions) =>
+    client.ask(questions, LONGEST_RESTORE_MS),
   );
-  for (const [at, { name, rows }] of tables.entries()) {
-    const count = counts[at]?.[0]?.count;
-    if (count !== rows) problems.push(`${name} has ${count} rows, not ${rows}`);
-  }
   if (problems.length > 0) throw RESTORE_FAILED(problems.slice(0, 5).join("; "));
 }
 

@@ -10,9 +10,20 @@ import { startDaemon } from "../daemon/driven-daemon.ts";
 import { hostOn } from "../update/host.ts";
 import { fillServer, startServer } from "./server.ts";
 
-test("a drill passes on good dumps of every kind, also by the daemon, and fails on dumps whose restore loses rows", async () => {
+/** Like PostGIS: its script fills a table, and a dump has the rows that were added later. */
+const EXTENSION = "/usr/share/postgresql/15/extension";
+const PLACES = {
+  [`${EXTENSION}/places.control`]: "default_version = '1'\n",
+  [`${EXTENSION}/places--1.sql`]: `create table systems (id int primary key, is_own bool default true);
+insert into systems select n, false from generate_series(1, 50) n;
+select pg_catalog.pg_extension_config_dump('systems', 'where is_own');
+`,
+};
+
+test("a drill passes on good dumps of every kind, also by the daemon, and fails on dumps whose restore loses rows", async (t) => {
   await using lab = await openLab({ parts: ["engine", "registry"] });
-  await fillServer(await startServer(lab, { user: "admin" }));
+  const server = await startServer(lab, { user: "admin", files: PLACES });
+  await fillServer(server);
   const folder = lab.folder("backups");
   const settings = `backups:\n  postgres: ${folder}\nservices:\n  postgres: { check: postgres }\n`;
   const host = hostOn(lab, settings);
@@ -53,6 +64,23 @@ test("a drill passes on good dumps of every kind, also by the daemon, and fails 
   const lost = await drill(write("silent.sql", silent));
   assert.equal(lost.code, 1);
   assert.match(lost.stderr, /public\.history has 997 rows, not 1000/);
+  await t.test("rows of an extension's table and of partitions are counted as a dump has them", async () => {
+    await server.sql(
+      "atuin",
+      "create extension places",
+      "insert into systems values (51), (52)",
+      "create table parted (a int) partition by list (a)",
+      "create table odd partition of parted for values in (1, 3)",
+      "create table even partition of parted for values in (2)",
+      "insert into parted values (1), (2), (2)",
+    );
+    const all = ["exec", "postgres", "pg_dumpall", "-U", "admin", "--load-via-partition-root"];
+    const text = (await lab.docker(all)).stdout;
+    const result = await drill(write("parts.sql", `${text}\n`), "--json");
+    assert.equal(result.code, 0, result.stdout + result.stderr);
+    assert.equal(JSON.parse(result.stdout).rows, 1011 + 2 + 3);
+    await server.sql("atuin", "drop extension places", "drop table parted");
+  });
   const names = async () =>
     (await lab.docker(["ps", "--all", "--format", "{{.Names}}"])).stdout.split("\n").toSorted();
   assert.deepEqual(await names(), ["postgres"], "no throwaway container is left");

@@ -11,6 +11,8 @@ export interface ServerOptions {
   version?: PostgresVersion;
   name?: string;
   user?: string;
+  /** Besides the image's own files. */
+  files?: Readonly<Record<string, string | Buffer>>;
   /** Further arguments of `docker run`, before the image. */
   options?: readonly string[];
   /** After the image. */
@@ -34,7 +36,8 @@ export async function pushPostgres(lab: Lab, version: PostgresVersion, extra = {
 /** Starts a server with a named volume and waits until it answers over TCP. */
 export async function startServer(lab: Lab, options: ServerOptions = {}): Promise<Server> {
   const { name = "postgres", user = "postgres", version = "15-old" } = options;
-  const image = await pushPostgres(lab, version);
+  const files = { ...postgresImage(version).files, ...options.files };
+  const image = await pushPostgres(lab, version, { files });
   const data = options.options ?? ["--volume", `${name}-data:/var/lib/postgresql/data`];
   const variables = ["--env", `POSTGRES_USER=${user}`, "--env", `POSTGRES_PASSWORD=${PASSWORD}`];
   await lab.docker([
