@@ -186,7 +186,9 @@ export async function restorePlain(
   into: PlainTarget,
 ): Promise<void> {
   await runPlain(cluster, reading.content, into);
-  await reading.end();
+  await reading.end().catch((error: unknown) => {
+    throw RESTORE_FAILED.because(error, "psql ended before the end of the dump");
+  });
 }
 
 /**

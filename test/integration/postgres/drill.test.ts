@@ -49,11 +49,13 @@ test("a drill passes on good dumps of every kind, also by the daemon, and fails 
     return path;
   };
   assert.equal((await drill(write("all.sql", sql))).code, 0, "plain, by hand");
-  const dumpOne = ["pg_dump", "-U", "admin", "--clean", "--create", "atuin"];
-  const one = (await lab.docker(["exec", "postgres", ...dumpOne])).stdout;
-  const created = await drill(write("one.sql", `${one}\n`), "--json");
-  assert.equal(created.code, 0, created.stdout + created.stderr);
-  assert.equal(JSON.parse(created.stdout).rows, 1007, "one database with its owners, by hand");
+  await t.test("one database with its owners, by hand", async () => {
+    const dumpOne = ["pg_dump", "-U", "admin", "--clean", "--create", "atuin"];
+    const one = (await lab.docker(["exec", "postgres", ...dumpOne])).stdout;
+    const created = await drill(write("one.sql", `${one}\n`), "--json");
+    assert.equal(created.code, 0, created.stdout + created.stderr);
+    assert.equal(JSON.parse(created.stdout).rows, 1007);
+  });
   const rows = /(COPY public\.history [^\n]*\n)([^\n]*\n)/;
   const refused = write("double.sql.gz", gzipSync(sql.replace(rows, "$1$2$2")));
   const double = await drill(refused);
@@ -80,6 +82,18 @@ test("a drill passes on good dumps of every kind, also by the daemon, and fails 
     assert.equal(result.code, 0, result.stdout + result.stderr);
     assert.equal(JSON.parse(result.stdout).rows, 1011 + 2 + 3);
     await server.sql("atuin", "drop extension places", "drop table parted");
+  });
+  await t.test("a restore that ends before the dump does says so", async () => {
+    const moreThanPipesHold = `-- ${"x".repeat(1020)}\n`.repeat(16 * 1024);
+    const close = `SELECT pg_terminate_backend(pg_backend_pid());\n${moreThanPipesHold}`;
+    const closed = await drill(
+      write("closed.sql", `${sql.slice(0, end)}\n${close}${sql.slice(end)}`),
+    );
+    assert.equal(closed.code, 1, closed.stderr);
+    assert.match(closed.stderr, /terminating connection/);
+    const left = await drill(write("left.sql", `\\q\n${moreThanPipesHold}${sql}`));
+    assert.equal(left.code, 1, left.stderr);
+    assert.match(left.stderr, /psql ended before the end of the dump/);
   });
   const names = async () =>
     (await lab.docker(["ps", "--all", "--format", "{{.Names}}"])).stdout.split("\n").toSorted();
