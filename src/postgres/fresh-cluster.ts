@@ -11,8 +11,10 @@ import { LONGEST_RESTORE_MS } from "./open-dump.ts";
 
 const START_TIMEOUT_MS = 120_000;
 const COMPARE_TIMEOUT_MS = 60 * 60_000;
-/** psql tells every statement that failed in one such line. */
+/** psql tells every statement that failed in one such line; in English, see ENGLISH. */
 const TROUBLE = /\b(ERROR|FATAL|PANIC):\s+(.*)$/;
+/** For a session nothing beats this: no configuration, and no setting of a role or a database. */
+const ENGLISH = "PGOPTIONS=-c lc_messages=C";
 const TRUST = "local all all trust\n";
 
 export interface FreshClusterRequest {
@@ -77,6 +79,8 @@ chmod 0644 "$3"`;
     ...["-c", `data_directory=${folder}`, "-c", "logging_collector=off"],
     ...["-c", "listen_addresses=", "-c", `unix_socket_directories=${socket}`],
     ...["-c", `hba_file=${hba}`, "-c", "archive_mode=off", "-c", "port=5432", "-c", "ssl=off"],
+    // What it says before a session has begun.
+    ...["-c", "lc_messages=C"],
     ...FAST.flatMap((setting) => ["-c", setting]),
   ];
   const stopped = new AbortController();
@@ -92,7 +96,8 @@ chmod 0644 "$3"`;
       stdout: "",
       stderr: error instanceof Error ? error.message : String(error),
     }));
-  const env = [`PGHOST=${socket}`, `PGUSER=${superuser}`, "PGPORT=5432", "PGAPPNAME=pratique"];
+  const place = [`PGHOST=${socket}`, "PGPORT=5432"];
+  const env = [...place, `PGUSER=${superuser}`, "PGAPPNAME=pratique", ENGLISH];
   const client: FreshCluster["client"] = async (words, options = {}) =>
     await engine.exec(helper.id, words, { timeoutMs: LONGEST_RESTORE_MS, ...options, env });
   const asking: Asking = {

@@ -66,7 +66,7 @@ test("a drill passes on good dumps of every kind, also by the daemon, and fails 
   const lost = await drill(write("silent.sql", silent));
   assert.equal(lost.code, 1);
   assert.match(lost.stderr, /public\.history has 997 rows, not 1000/);
-  await t.test("rows of an extension's table and of partitions are counted as a dump has them", async () => {
+  await t.test("rows of extensions' tables and of partitions are counted", async () => {
     await server.sql(
       "atuin",
       "create extension places",

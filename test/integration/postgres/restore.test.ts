@@ -7,6 +7,7 @@ import { openLab } from "../../lab/open-lab.ts";
 import { pollUntil } from "../../lab/poll-until.ts";
 import { runProgram } from "../../lab/run-program.ts";
 import { isFull, sliceOf } from "../../lab/slice-of.ts";
+import { inGerman } from "./german.ts";
 import { answers, pushPostgres } from "./server.ts";
 import { type DatabaseHost, openDatabaseHost, RUNNING } from "./update-lab.ts";
 
@@ -173,7 +174,7 @@ test("the whole cluster comes back from a cold copy; what cannot be restored cha
   const database = await openDatabaseHost(lab);
   const { host, server, folder, states } = database;
   // The minor update leaves a cold copy.
-  await pushPostgres(lab, "15");
+  await pushPostgres(lab, "15", inGerman("15"));
   const updated = await database.update();
   assert.equal(updated.outcome.kind, "updated", JSON.stringify(updated.outcome));
   const before = await stateOf(database);
@@ -220,14 +221,19 @@ test("the whole cluster comes back from a cold copy; what cannot be restored cha
 
   await t.test("a dump that does not restore leaves everything as it was", async () => {
     const good = gunzipSync(readFileSync(dump)).toString();
+    // No row is missing then: only what psql says tells that this was lost.
     writeFileSync(
       byHand,
-      good.replace("CREATE TABLE public.history", "CREATE TABLE nowhere.history"),
+      good.replace("CREATE FUNCTION public.trap", "CREATE FUNCTION nowhere.trap"),
     );
+    const spoken = await lab.docker(["exec", "postgres", "psql", "-U", "admin", "-c", "x"], {
+      mayFail: true,
+    });
+    assert.match(spoken.stderr, /FEHLER/);
     const now = await stateOf(database);
     const result = await host.pratique("rollback", "postgres", byHand, "--yes");
     assert.equal(result.code, 1);
-    assert.match(result.stderr, /did not restore/);
+    assert.match(result.stderr, /did not restore: .*nowhere/);
     await server.ready();
     assert.deepEqual(await stateOf(database), now);
     assert.deepEqual(await states(), RUNNING);
