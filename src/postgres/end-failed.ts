@@ -1,15 +1,16 @@
 /**
  * How a PostgreSQL update ends that did not succeed, at any step and after any crash: before the
  * server stopped everything is started again; after it the former image comes back, on its own data
- * or on the cold copy; after the commit point nothing that applications wrote is thrown away.
+ * or on the cold copy; after the commit point nothing that applications wrote is thrown away. While
+ * the engine is away nothing ends: the operation stays open, and the next recovery goes on.
  */
-import { OperatorError } from "../errors.ts";
-import { attempt, type Failure, isFailure } from "../update/failure.ts";
+import { awaitEngine } from "../update/await-engine.ts";
+import { attempt, type Failure, isEngineAway, isFailure } from "../update/failure.ts";
 import type { ContainerReport, Outcome } from "../update/outcome.ts";
 import { parkedName } from "../update/plan.ts";
 import { quietly } from "../update/quietly.ts";
 import { announceRollBack, recordEnd, reportsOf } from "../update/record-operation.ts";
-import { type RollBackResult, rollBack, rollBackOutcomes } from "../update/roll-back.ts";
+import { leftOpen, type RollBackResult, rollBack, rollBackOutcomes } from "../update/roll-back.ts";
 import { abandon, tidy } from "../update/run-update.ts";
 import { verify } from "../update/verify.ts";
 import { checkCluster } from "./check-cluster.ts";
@@ -21,8 +22,8 @@ import { removeHelpers } from "./helper.ts";
 import { companionsBack, hasSameExtensions, type PostgresUpdate } from "./postgres-update.ts";
 import { isBefore } from "./steps.ts";
 
-const ENGINE_PATIENCE_MS = 2 * 60_000;
-const ENGINE_POLL_MS = 1000;
+/** A restart of the engine takes seconds; a package upgrade some minutes. */
+const ENGINE_PATIENCE_MS = 5 * 60_000;
 const STOP_TIMEOUT_S = 120;
 
 /** Ends an update that failed in the step that was reached. */
@@ -30,10 +31,12 @@ export async function endFailed(
   update: PostgresUpdate,
   failure: Failure,
 ): Promise<ContainerReport[]> {
-  await engineAnswers(update);
-  await quietly(update.context, () =>
-    removeHelpers(update.operation.id, update.context.ports.engine),
+  const { operation, member, context } = update;
+  const engine = await attempt(failure.phase, member, () =>
+    awaitEngine(context.ports, ENGINE_PATIENCE_MS),
   );
+  if (isEngineAway(engine)) return stayOpen(update, failure);
+  await quietly(context, () => removeHelpers(operation.id, context.ports.engine));
   if (isBefore(update.reached, "stop server")) return await startAgain(update, failure);
   if (isBefore(update.reached, "start dependents")) {
     return await goBackPostgres(update, failure, { mayRestore: true });
@@ -41,36 +44,39 @@ export async function endFailed(
   return await afterCommitPoint(update, failure);
 }
 
-/** An engine that restarts is not gone: everything that follows needs it. */
-async function engineAnswers({ context }: PostgresUpdate): Promise<void> {
-  const { engine, clock } = context.ports;
-  const startMs = clock.monotonicMs();
-  while (clock.monotonicMs() - startMs < ENGINE_PATIENCE_MS) {
-    try {
-      await engine.info();
-      return;
-    } catch (error) {
-      if (!(error instanceof OperatorError)) throw error;
-      await clock.sleep(ENGINE_POLL_MS);
-    }
-  }
+/** Nothing is on record: the next recovery ends it. */
+function stayOpen(
+  { operation, member, steps }: PostgresUpdate,
+  failure: Failure,
+): ContainerReport[] {
+  return reportsOf(operation, new Map([[member.container, leftOpen(failure)]]), steps);
 }
 
-/** The server was not stopped: whatever was, is started again, and it is said if it is not well. */
+/** The server was not stopped: whatever was, is started again, and a person called if it is not well. */
 async function startAgain(update: PostgresUpdate, failure: Failure): Promise<ContainerReport[]> {
   const { operation, member, steps, context } = update;
-  const problems: string[] = [];
-  const result = await attempt(failure.phase, member, async () => {
-    const former = await context.ports.engine.inspectContainer(member.formerId);
-    if (former !== null && !former.State.Running) {
-      await context.ports.engine.startContainer(member.formerId);
-      await proveFormer(update);
-    }
-    problems.push(...(await companionsBack(update)));
-  });
-  if (isFailure(result)) problems.push(result.why);
+  const server = await attempt(failure.phase, member, () => serverAgain(update));
+  const companions = await attempt(failure.phase, member, () => companionsBack(update));
+  if (isEngineAway(server) || isEngineAway(companions)) return stayOpen(update, failure);
+  const problems = [
+    ...(isFailure(server) ? [server.why] : []),
+    ...(isFailure(companions) ? [companions.why] : companions),
+  ];
+  if (problems.length === 0) return await abandon(operation, failure, steps, context);
+  const { phase, evidence } = failure;
   const why = [failure.why, ...problems].join("; ");
-  return await abandon(operation, { ...failure, why }, steps, context);
+  const outcome: Outcome = { kind: "rollback-failed", phase, why, evidence };
+  const outcomes = new Map([[member.container, outcome]]);
+  return recordEnd(operation, outcomes, failure, steps, context).reports;
+}
+
+/** Nobody stopped it, but it may have ended, and an engine that restarted has left it down. */
+async function serverAgain(update: PostgresUpdate): Promise<void> {
+  const { member, context } = update;
+  const former = await context.ports.engine.inspectContainer(member.formerId);
+  if (former === null || former.State.Running) return;
+  await context.ports.engine.startContainer(member.formerId);
+  await proveFormer(update);
 }
 
 /** The former image back on data that it can read, proved; then everybody who was stopped. */
@@ -84,14 +90,15 @@ export async function goBackPostgres(
   const result = await steps.run("roll-back", failure.why, async () => {
     operation.step("roll-back", member, { postgres: update.reached });
     const mayRestore = options.mayRestore && plan.snapshotPath !== null;
-    let back = await putServerBack(update, mayRestore);
+    const back = await putServerBack(update, mayRestore);
+    // Nobody may write yet: the next recovery may still put the cold copy back.
+    if (back.kind === "engine-away") return back;
     const companions = await attempt("roll-back", member, () => companionsBack(update));
     const problems = isFailure(companions) ? [companions.why] : companions;
-    if (problems.length > 0) {
-      const why = [back.why, ...problems].filter((each) => each !== "").join("; ");
-      back = { ...back, kind: "failed", why, evidence: [...back.evidence, ...problems] };
-    }
-    return back;
+    if (problems.length === 0) return back;
+    const kind = isEngineAway(companions) ? ("engine-away" as const) : ("failed" as const);
+    const why = [back.why, ...problems].filter((each) => each !== "").join("; ");
+    return { ...back, kind, why, evidence: [...back.evidence, ...problems] };
   });
   const kept = plan.failedDataPath;
   const told: Failure =
@@ -113,9 +120,10 @@ async function putServerBack(update: PostgresUpdate, mayRestore: boolean): Promi
     if (isFailure(ready)) context.progress({ kind: "note", text: ready.why });
   }
   const result = await rollBack(operation, context);
+  if (result.kind === "engine-away" || result.superseded.size > 0) return result;
   const proof = await attempt("roll-back", member, () => proveFormer(update));
-  const isBack = result.kind === "rolled-back" && !isFailure(proof);
-  if (isBack || result.superseded.size > 0) return result;
+  if (isEngineAway(proof)) return { ...result, kind: "engine-away", why: proof.why };
+  if (result.kind === "rolled-back" && !isFailure(proof)) return result;
   const why = isFailure(proof) ? proof.why : result.why;
   if (!mayRestore || update.plan.failedDataPath !== null) return { ...result, kind: "failed", why };
   context.progress({ kind: "note", text: `${why} The cold copy is put back.` });
@@ -126,7 +134,8 @@ async function putServerBack(update: PostgresUpdate, mayRestore: boolean): Promi
     await proveFormer(update);
   });
   if (!isFailure(second)) return { ...result, kind: "rolled-back", why: "" };
-  return { ...result, kind: "failed", why: `${why}; with the cold copy: ${second.why}` };
+  const kind = isEngineAway(second) ? "engine-away" : "failed";
+  return { ...result, kind, why: `${why}; with the cold copy: ${second.why}` };
 }
 
 /** Stops the candidate; where it left data that is not of this cluster, the cold copy replaces it. */
@@ -185,6 +194,7 @@ async function afterCommitPoint(
 ): Promise<ContainerReport[]> {
   const { operation, member, plan, steps, context } = update;
   const isSame = await attempt("verify", member, () => hasSameExtensions(update));
+  if (isEngineAway(isSame)) return stayOpen(update, failure);
   if (isSame === true) {
     const stopped = await attempt("verify", member, async () => {
       await stopCompanions(plan.companions, "sidecar", context);
@@ -196,6 +206,7 @@ async function afterCommitPoint(
   await quietly(context, () => removeParked(update));
   const dump = await attempt("verify", member, () => dumpNewState(update));
   const companions = await attempt("verify", member, () => companionsBack(update));
+  if (isEngineAway(companions)) return stayOpen(update, failure);
   const kept = isFailure(dump) ? `it could not be dumped: ${dump.why}` : `its dump is ${dump}`;
   const why = `${failure.why}. Extensions changed and applications may have written, so the new server keeps running; ${kept}. A person must decide.`;
   const evidence = isFailure(companions) ? [companions.why] : companions;

@@ -70,3 +70,10 @@ export function isFailure(result: unknown): result is Failure {
     typeof result === "object" && result !== null && "kind" in result && result.kind === "failure"
   );
 }
+
+const ENGINE_AWAY: readonly (string | null)[] = [ENGINE_UNREACHABLE.code, ENGINE_TIMEOUT.code];
+
+/** Whether a part of the procedure failed only because the engine is away for now. */
+export function isEngineAway(result: unknown): result is Failure {
+  return isFailure(result) && ENGINE_AWAY.includes(result.code);
+}

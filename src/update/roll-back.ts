@@ -1,17 +1,11 @@
-import {
-  CONTAINER_SUPERSEDED,
-  ENGINE_TIMEOUT,
-  ENGINE_UNREACHABLE,
-  IMAGE_GONE,
-  RECREATION_REFUSED,
-} from "../errors.ts";
+import { CONTAINER_SUPERSEDED, IMAGE_GONE, RECREATION_REFUSED } from "../errors.ts";
 import { oneLine, redactorFor } from "../services/evidence.ts";
 import { awaitEngine } from "./await-engine.ts";
 import { undoBackup } from "./back-up.ts";
 import type { RunContext } from "./context.ts";
 import { putBackByCompose } from "./deploy-by-compose.ts";
 import { putBackByEngine } from "./deploy-by-engine.ts";
-import { attempt, type Failure, isFailure } from "./failure.ts";
+import { attempt, type Failure, isEngineAway, isFailure } from "./failure.ts";
 import { pointTag, presentImage } from "./image-tags.ts";
 import type { Operation } from "./operation.ts";
 import type { Outcome } from "./outcome.ts";
@@ -23,7 +17,6 @@ import { type Proof, verify } from "./verify.ts";
 const LOG_LINES = 20;
 /** A restart of the engine takes seconds; a package upgrade some minutes. */
 const ENGINE_PATIENCE_MS = 5 * 60_000;
-const AWAY: ReadonlySet<string | null> = new Set([ENGINE_UNREACHABLE.code, ENGINE_TIMEOUT.code]);
 /** What another attempt would only say again. */
 const FINAL: ReadonlySet<string | null> = new Set([
   CONTAINER_SUPERSEDED.code,
@@ -79,7 +72,7 @@ export async function rollBack(operation: Operation, context: RunContext): Promi
       problems.push(`${member.container}: ${proof.why}`);
     });
     if (result === undefined) continue;
-    isEngineAwayNow ||= AWAY.has(result.code);
+    isEngineAwayNow ||= isEngineAway(result);
     if (result.code === CONTAINER_SUPERSEDED.code) {
       superseded.add(member.container);
       // Its backup is all that is left of what ran before.
@@ -107,7 +100,7 @@ async function persistently(
     if (tries >= ATTEMPTS || FINAL.has(result.code)) return result;
     context.progress({ kind: "note", text: `${result.why}; trying again` });
     await context.ports.clock.sleep(PAUSE_MS * tries);
-    if (AWAY.has(result.code)) {
+    if (isEngineAway(result)) {
       await quietly(context, () => awaitEngine(context.ports, ENGINE_PATIENCE_MS));
     }
   }
@@ -134,10 +127,7 @@ export function rollBackOutcomes(
       if (result.kind === "rolled-back") {
         return [container, { kind: "rolled-back", phase, why: failure.why, evidence }];
       }
-      if (result.kind === "engine-away") {
-        const why = `${failure.why}; the engine went away, the next run or \`pratique recover\` goes on`;
-        return [container, { kind: "failed", phase: "roll-back", why }];
-      }
+      if (result.kind === "engine-away") return [container, leftOpen(failure)];
       const why = `${failure.why}; the roll back failed: ${result.why}`;
       return [
         container,
@@ -145,6 +135,12 @@ export function rollBackOutcomes(
       ];
     }),
   );
+}
+
+/** What a run shows of an operation that nothing could be done about while the engine was away. */
+export function leftOpen(failure: Failure): Outcome {
+  const why = `${failure.why}; the engine went away, the next run or \`pratique recover\` goes on`;
+  return { kind: "failed", phase: "roll-back", why };
 }
 
 /** Log lines fit for a report: the container's own settings stay hidden (I12). */

@@ -8,13 +8,23 @@ import { join } from "node:path";
 import { type DatabaseHost, RUNNING } from "../integration/postgres/update-lab.ts";
 import type { CommandResult, NtfyMessage } from "../lab/lab-types.ts";
 import { pollUntil } from "../lab/poll-until.ts";
+import type { EngineProxy } from "./engine-proxy.ts";
 import { watchPostmasters } from "./postmasters.ts";
 
-const HOOK = `--import=${join(import.meta.dirname, "kill-at.ts")}`;
+const HOOKS = ["kill-at.ts", "hurried-clock.ts"]
+  .map((file) => `--import=${join(import.meta.dirname, file)}`)
+  .join(" ");
 const RUN_TIMEOUT_MS = 300_000;
 const BUG = 70;
 
-export type Fault = "kill" | "engine restart";
+export type Fault = "kill" | "engine restart" | Meanwhile;
+
+/** What happens while pratique stands still after a journal entry, and is over when it has ended. */
+export interface Meanwhile {
+  name: string;
+  begin(): Promise<void>;
+  end(): void;
+}
 
 /** Long work in the middle of a step, known by the command line that does it. */
 export interface Work {
@@ -36,7 +46,7 @@ export interface Scenario {
 
 export interface Row {
   scenario: string;
-  fault: Fault;
+  fault: string;
   where: string;
   end: string;
   /** Empty: converged. */
@@ -70,11 +80,29 @@ export async function strikeAt(
     }
     const { where } = struck;
     const durationMs = Math.round(performance.now() - startedMs);
-    const row = { scenario: scenario.name, fault, where, end, problems, durationMs };
+    const name = typeof fault === "string" ? fault : fault.name;
+    const row = { scenario: scenario.name, fault: name, where, end, problems, durationMs };
     rows.push(row);
     onRow(row, index);
   }
   return rows;
+}
+
+/** The engine answers no call, for longer than anybody waits for it. */
+export function engineAway(lab: DatabaseHost["lab"], proxy: EngineProxy): Meanwhile {
+  const hurry = join(lab.dir, "hurry");
+  return {
+    name: "engine away",
+    async begin() {
+      writeFileSync(hurry, "");
+      const fault = { kind: "before" as const, act() {} };
+      proxy.watch({ at: "every", counts: () => true, fault });
+    },
+    end() {
+      proxy.watch(null);
+      rmSync(hurry, { force: true });
+    },
+  };
 }
 
 /** All good, and (where it is told) each of these ends was seen. */
@@ -96,14 +124,15 @@ async function strike(
   const go = join(lab.dir, "go");
   for (const file of [steps, go]) rmSync(file, { force: true });
   const isEntry = "entry" in place;
-  const waits = isEntry && fault === "engine restart";
+  const waits = isEntry && fault !== "kill";
   const child = lab.startPratique(words, {
     config: host.config,
     environment: {
-      NODE_OPTIONS: HOOK,
+      NODE_OPTIONS: HOOKS,
       PRATIQUE_TEST_STEPS: steps,
       PRATIQUE_TEST_KILL_AT: isEntry ? String(place.entry) : "0",
       PRATIQUE_TEST_GO: waits ? go : undefined,
+      PRATIQUE_TEST_HURRY: join(lab.dir, "hurry"),
     },
   });
   let output = "";
@@ -121,13 +150,15 @@ async function strike(
     });
   });
   const where = await reached(place, steps, () => code !== null);
-  if (where !== null && fault === "engine restart") {
-    await lab.engine.restart();
+  if (where !== null && fault !== "kill") {
+    if (fault === "engine restart") await lab.engine.restart();
+    else await fault.begin();
     writeFileSync(go, "");
   }
   if (where !== null && fault === "kill" && !isEntry) child.kill("SIGKILL");
   await Promise.race([ended, bound(child)]);
-  const isStruck = fault === "engine restart" || code === 137;
+  if (typeof fault === "object") fault.end();
+  const isStruck = fault !== "kill" || code === 137;
   if (where === null || !isStruck) return null;
   const ran = { code: code ?? 137, stdout: output, stderr: "" };
   return { where, ran };

@@ -1,18 +1,25 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
 import { test } from "node:test";
 import { openDatabaseHost } from "../integration/postgres/update-lab.ts";
 import { openLab } from "../lab/open-lab.ts";
-import { assertConverged, type Place, strikeAt } from "./postgres-faults.ts";
+import { openEngineProxy } from "./engine-proxy.ts";
+import { assertConverged, engineAway, type Place, strikeAt } from "./postgres-faults.ts";
 import { DUMPING, updateScenario } from "./postgres-scenarios.ts";
 
 /** While it is dumped, and after the commit point. */
 const KILLS: Place[] = [DUMPING, { entry: 25 }];
 /** While it is stopped and being copied. */
 const RESTARTS: Place[] = [{ entry: 14 }];
+/** While it is dumped, and while the candidate is awaited. */
+const AWAY: Place[] = [{ entry: 7 }, { entry: 18 }];
 
 /** A part of what `npm run faults` does. */
 test("a fault in a PostgreSQL update ends with one server, all data and everybody running", async (t) => {
   await using lab = await openLab({ remembersScans: true });
-  const database = await openDatabaseHost(lab, { rows: 5000 });
+  await using proxy = await openEngineProxy(join(lab.dir, "proxy.sock"), lab.engine.socket);
+  const behindProxy = { ...lab, engine: { ...lab.engine, url: proxy.url } };
+  const database = await openDatabaseHost(behindProxy, { rows: 5000 });
   const scenario = await updateScenario(database);
   await t.test("pratique is killed", async () => {
     const rows = await strikeAt(database, scenario, "kill", KILLS);
@@ -20,5 +27,24 @@ test("a fault in a PostgreSQL update ends with one server, all data and everybod
   });
   await t.test("the engine restarts", async () => {
     assertConverged(await strikeAt(database, scenario, "engine restart", RESTARTS), null);
+  });
+  await t.test("the engine is away for longer than anybody waits", async () => {
+    const rows = await strikeAt(database, scenario, engineAway(lab, proxy), AWAY);
+    assertConverged(rows, ["former"]);
+  });
+  await t.test("the server ends in the dump and is not what it was", async () => {
+    await database.server.sql("postgres", "create role passing");
+    const fault = {
+      name: "the server ends",
+      async begin() {
+        await database.server.sql("postgres", "drop role passing");
+        await lab.docker(["kill", "postgres"]);
+      },
+      end() {},
+    };
+    const told = { ...scenario, findEnd: async () => ({ end: "told", problems: [] }) };
+    assertConverged(await strikeAt(database, told, fault, [{ entry: 7 }]), ["told"]);
+    const last = (await database.host.messages()).at(-1)?.message ?? "";
+    assert.match(last, /needs a person now.*role passing is missing/s);
   });
 });
