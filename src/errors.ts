@@ -441,6 +441,14 @@ export const BACKUP_FOLDER_MISSING = defineError({
   stateLeft: NOTHING_TOUCHED,
 });
 
+export const BACKUP_FILES_FAILED = defineError({
+  code: "BACKUP_FILES_FAILED",
+  exit: EXIT.failed,
+  what: (folder: string, why: string) => `The backups in ${folder} cannot be managed: ${why}.`,
+  next: "Let pratique's user read and write this folder, and see whether its disk is well.",
+  stateLeft: "No backup was changed, except old ones that may have been removed already.",
+});
+
 export const DUMP_NO_SPACE = defineError({
   code: "DUMP_NO_SPACE",
   exit: EXIT.environment,

@@ -79,9 +79,12 @@ export interface DumpFiles {
   publish(path: string, manifest: { path: string; text: string }): Promise<void>;
   /** Null where there is no such file. */
   readText(path: string): Promise<string | null>;
-  /** Regular files at most `depth` folders deep, by path. */
-  list(folder: string, depth: number): Promise<ListedFile[]>;
-  /** A file or a whole folder; absent is fine. */
+  /**
+   * Regular files at most `depth` folders deep, by path. Folders that are left out, or that this
+   * user may not read, are not looked into.
+   */
+  list(folder: string, depth: number, isLeftOut?: (path: string) => boolean): Promise<ListedFile[]>;
+  /** A file; absent is fine. */
   remove(path: string): Promise<void>;
   makeFolder(path: string): Promise<void>;
   /** Publishes a small file: a reader sees all of it or none. */

@@ -1,9 +1,12 @@
 /** The cold copy of a data directory, and putting one back. The server must be stopped. */
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { COPY_FAILED, SHUTDOWN_UNCLEAN } from "../errors.ts";
+import type { JsonObject } from "../ports.ts";
 import type { RunContext } from "../update/context.ts";
+import { quietly } from "../update/quietly.ts";
 import { type ControlData, parseControlData } from "./control-data.ts";
 import { type DataMount, mountSpec } from "./data-mount.ts";
+import { withBackupFiles } from "./dump-store.ts";
 import { exchange, exchangeState, markComplete, OWN_NAMES, ownFolders } from "./exchange-data.ts";
 import { type Helper, pathOnHost, withHelper } from "./helper.ts";
 import { parseSnapshot, SNAPSHOT_MANIFEST, type SnapshotManifest } from "./snapshot-manifest.ts";
@@ -11,6 +14,7 @@ import { parseSnapshot, SNAPSHOT_MANIFEST, type SnapshotManifest } from "./snaps
 /** Where the backup folder is inside a helper. */
 const BACKUPS = "/pratique-backups";
 const COPY_TIMEOUT_MS = 12 * 60 * 60_000;
+const REMOVE_TIMEOUT_MS = 60 * 60_000;
 
 /** Copies what is in `$1` to `$2`, keeping owners, modes, times and holes. */
 const COPY = `set -eu
@@ -72,8 +76,7 @@ export async function withData<Result>(
 ): Promise<Result> {
   const mounts = [mountSpec(request.mount, request.isReadOnly)];
   if (request.backupFolder !== undefined) {
-    const source = await pathOnHost(request.backupFolder, context);
-    mounts.push({ Type: "bind", Source: source, Target: BACKUPS });
+    mounts.push(await backupMount(request.backupFolder, context));
   }
   const { operationId, role, imageId } = request;
   const helperRequest = { operationId, role, imageId, mounts };
@@ -96,6 +99,10 @@ export async function withData<Result>(
   );
 }
 
+async function backupMount(backupFolder: string, context: RunContext): Promise<JsonObject> {
+  return { Type: "bind", Source: await pathOnHost(backupFolder, context), Target: BACKUPS };
+}
+
 /** Proves that the stopped server left its data as a clean shutdown does. */
 export async function needCleanShutdown(
   helper: DataHelper,
@@ -108,7 +115,8 @@ export async function needCleanShutdown(
 
 /**
  * Copies the data directory to `path` (below the backup folder), compares the copy file by file
- * and by its control file, and gives it its name only then. Throws COPY_FAILED or HELPER_FAILED.
+ * and by its control file, and gives it its name only then. Throws COPY_FAILED, HELPER_FAILED or
+ * BACKUP_FILES_FAILED.
  */
 export async function copyData(
   request: Omit<DataRequest, "role" | "isReadOnly"> & { backupFolder: string; path: string },
@@ -119,12 +127,12 @@ export async function copyData(
   context: RunContext,
 ): Promise<SnapshotManifest> {
   const { dumpFiles } = context.ports;
-  const partial = `${request.path}.partial`;
-  await dumpFiles.remove(partial);
-  await dumpFiles.makeFolder(partial);
-  const to = inHelper({ path: partial, backupFolder: request.backupFolder });
+  const { backupFolder, path } = request;
+  const partial = `${path}.partial`;
+  const to = inHelper({ path: partial, backupFolder });
   const from = request.mount.dataDirectory;
   try {
+    await withBackupFiles(backupFolder, () => dumpFiles.makeFolder(partial));
     const manifest = await withData(
       { ...request, role: "cold-copy", isReadOnly: true },
       context,
@@ -147,13 +155,36 @@ export async function copyData(
         return { schema: 1, kind: "snapshot", ...about, ...facts };
       },
     );
-    await dumpFiles.write(join(partial, SNAPSHOT_MANIFEST), textOf(manifest));
-    await dumpFiles.renameFolder(partial, request.path);
+    await withBackupFiles(backupFolder, async () => {
+      await dumpFiles.write(join(partial, SNAPSHOT_MANIFEST), textOf(manifest));
+      await dumpFiles.renameFolder(partial, path);
+    });
     return manifest;
   } catch (error) {
-    await dumpFiles.remove(partial);
+    await quietly(context, () => removeCopies([partial], request, context));
     throw error;
   }
+}
+
+/**
+ * Removes cold copies, whole or half, by a helper: their files belong to the server's user, and
+ * pratique's own user may not even list them. Throws HELPER_FAILED.
+ */
+export async function removeCopies(
+  paths: readonly string[],
+  request: { operationId: string; imageId: string; backupFolder: string },
+  context: RunContext,
+): Promise<void> {
+  if (paths.length === 0) return;
+  const { operationId, imageId, backupFolder } = request;
+  const mounts = [await backupMount(backupFolder, context)];
+  const helperRequest = { operationId, role: "remove-copies", imageId, mounts };
+  // The manifest goes last: until then the next retention still finds the copy.
+  const data = paths.map((path) => inHelper({ path, backupFolder }));
+  const command = ["rm", "-rf", "--", ...data, ...data.map((folder) => dirname(folder))];
+  await withHelper(helperRequest, context.ports.engine, (helper) =>
+    helper.run(command, { timeoutMs: REMOVE_TIMEOUT_MS }),
+  );
 }
 
 /**

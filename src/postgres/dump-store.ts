@@ -1,10 +1,15 @@
 /** What lies below `backups.postgres`: which files are dumps, which of them are ours, retention. */
 import { basename, dirname, join } from "node:path";
 import type { Config } from "../config/config.ts";
-import { BACKUP_FOLDER_MISSING } from "../errors.ts";
+import { BACKUP_FILES_FAILED, BACKUP_FOLDER_MISSING } from "../errors.ts";
 import type { DumpFiles, ListedFile } from "../ports.ts";
 import { type DumpManifest, manifestPath, type Occasion, parseManifest } from "./dump-manifest.ts";
-import { parseSnapshot, SNAPSHOT_MANIFEST, type SnapshotManifest } from "./snapshot-manifest.ts";
+import {
+  isCopiedData,
+  parseSnapshot,
+  SNAPSHOT_MANIFEST,
+  type SnapshotManifest,
+} from "./snapshot-manifest.ts";
 
 const SEARCH_DEPTH = 6;
 /** Dumps by hand are called all kinds of things; snapshots' own files are none of them. */
@@ -53,9 +58,29 @@ export function stamp(atMs: number): string {
   return `${new Date(atMs).toISOString().slice(0, 19).replaceAll(/[-:]/g, "")}Z`;
 }
 
-/** Everything restorable below the folder, newest first, also what pratique did not make. */
+/** Work on the files of a backup folder; throws BACKUP_FILES_FAILED where they do not let it. */
+export async function withBackupFiles<Result>(
+  folder: string,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    const isFileError = error instanceof Error && "syscall" in error;
+    throw isFileError ? BACKUP_FILES_FAILED.because(error, folder, error.message) : error;
+  }
+}
+
+/**
+ * Everything restorable below the folder, newest first, also what pratique did not make. Throws
+ * BACKUP_FILES_FAILED.
+ */
 export async function listStored(folder: string, files: DumpFiles): Promise<StoredBackup[]> {
-  const listed = await files.list(folder, SEARCH_DEPTH);
+  return await withBackupFiles(folder, () => findStored(folder, files));
+}
+
+async function findStored(folder: string, files: DumpFiles): Promise<StoredBackup[]> {
+  const listed = await files.list(folder, SEARCH_DEPTH, isCopiedData);
   const snapshots = await readSnapshots(listed, files);
   const found: StoredBackup[] = [...snapshots];
   for (const file of listed) {
@@ -102,12 +127,15 @@ export async function readManifest(path: string, files: DumpFiles): Promise<Dump
 
 /**
  * Removes dumps and snapshots of ours beyond `keep`, oldest first, and partial files that a crash
- * left. Files without our manifest are never touched, `manual/` never is either. Returns what went.
+ * left. Files without our manifest are never touched, `manual/` never is either. Snapshots stay
+ * where nobody is given who may remove what belongs to the server's user. Returns what went; throws
+ * BACKUP_FILES_FAILED.
  */
 export async function dropOldDumps(
   folder: string,
   about: { occasion: "daily" | "pre-update"; container: string; host: string; keep: number },
   files: DumpFiles,
+  removeSnapshots: ((paths: readonly string[]) => Promise<void>) | null = null,
 ): Promise<string[]> {
   const own = join(folder, about.occasion);
   // Another size than its manifest's: somebody put a file of theirs in its place.
@@ -117,31 +145,38 @@ export async function dropOldDumps(
     dirname(path) === own &&
     (kind === "snapshot" || manifest.sizeBytes === sizeBytes);
   const stored = (await listStored(own, files)).filter(isOurs);
-  const removed: string[] = [];
-  for (const kind of ["dump", "snapshot"] as const) {
-    for (const { path } of beyond(
-      stored.filter((each) => each.kind === kind),
-      about.keep,
-    )) {
+  const old = (kind: StoredBackup["kind"]) => {
+    const ofKind = stored.filter((each) => each.kind === kind);
+    return beyond(ofKind, about.keep).map(({ path }) => path);
+  };
+  const dumps = old("dump");
+  const snapshots = removeSnapshots === null ? [] : old("snapshot");
+  await withBackupFiles(own, async () => {
+    for (const path of dumps) {
       await files.remove(path);
       await files.remove(manifestPath(path));
-      removed.push(path);
     }
-  }
+  });
+  await removeSnapshots?.(snapshots);
   await dropPartials(own, about.container, files);
-  return removed;
+  return [...dumps, ...snapshots];
 }
 
-/** Removes what a dump of ours left when its process was killed. Needs the host lock. */
+/**
+ * Removes what a dump of ours left when its process was killed. Needs the host lock. Throws
+ * BACKUP_FILES_FAILED.
+ */
 export async function dropPartials(
   folder: string,
   container: string,
   files: DumpFiles,
 ): Promise<void> {
-  for (const { path } of await files.list(folder, 1)) {
-    const isLeftOver = basename(path).startsWith(`${container}-`) && OWN_PARTIAL.test(path);
-    if (isLeftOver) await files.remove(path);
-  }
+  await withBackupFiles(folder, async () => {
+    for (const { path } of await files.list(folder, 1)) {
+      const isLeftOver = basename(path).startsWith(`${container}-`) && OWN_PARTIAL.test(path);
+      if (isLeftOver) await files.remove(path);
+    }
+  });
 }
 
 /** Files made together (one per database) count as one. */

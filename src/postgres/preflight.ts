@@ -15,6 +15,7 @@ import { type ClusterFacts, isSuperuser, majorOf, readCluster, unreachable } fro
 import { connect, type PostgresClient } from "./client.ts";
 import { findCompanions, undeclaredDependents } from "./companions.ts";
 import { type DataMount, findDataMount, mountSource, sharesMount } from "./data-mount.ts";
+import { withBackupFiles } from "./dump-store.ts";
 import { removeHelpers } from "./helper.ts";
 import { listSessions, sessionText } from "./idle.ts";
 import { readImageFacts } from "./image-facts.ts";
@@ -163,7 +164,7 @@ async function whyNoSpace(
   { folder, withColdCopy }: { folder: string; withColdCopy: boolean },
   { ports }: RunContext,
 ): Promise<string | null> {
-  await ports.dumpFiles.makeFolder(folder);
+  await withBackupFiles(folder, () => ports.dumpFiles.makeFolder(folder));
   const dumpBytes = baseline.databases.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   let copyBytes = 0;
   if (withColdCopy) {

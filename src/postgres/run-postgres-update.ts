@@ -19,7 +19,14 @@ import { verify } from "../update/verify.ts";
 import { readCluster } from "./baseline.ts";
 import { checkCluster } from "./check-cluster.ts";
 import { connect } from "./client.ts";
-import { copyData, needCleanShutdown, sealCopy, snapshotPath, withData } from "./cold-copy.ts";
+import {
+  copyData,
+  needCleanShutdown,
+  removeCopies,
+  sealCopy,
+  snapshotPath,
+  withData,
+} from "./cold-copy.ts";
 import {
   givePoliciesBack,
   holdPolicies,
@@ -298,13 +305,17 @@ async function sealColdCopy({ operation, member, plan, context }: PostgresUpdate
   }
 }
 
-async function dropOld({ member, plan, context }: PostgresUpdate): Promise<void> {
+async function dropOld({ operation, member, plan, context }: PostgresUpdate): Promise<void> {
   const { host, backups } = context.config;
   const about = { occasion: "pre-update" as const, container: member.container, host };
   const { dumpFiles } = context.ports;
   const keep = backups.keepDumps.preUpdate;
   try {
-    await dropOldDumps(plan.folder, { ...about, keep }, dumpFiles);
+    await dropOldDumps(plan.folder, { ...about, keep }, dumpFiles, async (paths) => {
+      const { formerImageId: imageId } = member;
+      const by = { operationId: operation.id, imageId, backupFolder: plan.folder };
+      await removeCopies(paths, by, context);
+    });
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     context.progress({ kind: "note", text: `Old dumps could not be removed: ${why}` });

@@ -23,6 +23,11 @@ export interface SnapshotManifest {
 
 export const SNAPSHOT_MANIFEST = "snapshot.json";
 
+/** The copied data directory, whole or half: it belongs to the server's user. */
+export function isCopiedData(path: string): boolean {
+  return /\.cold(\.partial)?\/data$/.test(path);
+}
+
 /** Reads a snapshot's manifest; null where the text is none of ours. */
 export function parseSnapshot(text: string): SnapshotManifest | null {
   try {

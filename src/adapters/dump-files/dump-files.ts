@@ -131,22 +131,27 @@ async function readText(path: string): Promise<string | null> {
     if ((await lstat(path)).size > LARGEST_MANIFEST_BYTES) return null;
     return await readFile(path, "utf8");
   } catch (error) {
-    if (isAbsent(error)) return null;
+    if (hasCode(error, "ENOENT")) return null;
     throw error;
   }
 }
 
 /** Regular files below a folder, by path; none where there is no folder. Links are not followed. */
-async function list(folder: string, depth: number): Promise<ListedFile[]> {
+async function list(
+  folder: string,
+  depth: number,
+  isLeftOut: (path: string) => boolean = () => false,
+): Promise<ListedFile[]> {
   const names = await readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
-    if (isAbsent(error)) return [];
+    if (hasCode(error, "ENOENT")) return [];
     throw error;
   });
   const files: ListedFile[] = [];
   for (const entry of names.toSorted((left, right) => (left.name < right.name ? -1 : 1))) {
     const path = join(folder, entry.name);
-    if (entry.isDirectory() && depth > 1) files.push(...(await list(path, depth - 1)));
-    else if (entry.isFile()) {
+    if (entry.isDirectory() && depth > 1 && !isLeftOut(path)) {
+      files.push(...(await listReadable(path, depth - 1, isLeftOut)));
+    } else if (entry.isFile()) {
       const { size, mtimeMs } = await lstat(path);
       files.push({ path, sizeBytes: size, modifiedAtMs: mtimeMs });
     }
@@ -155,9 +160,16 @@ async function list(folder: string, depth: number): Promise<ListedFile[]> {
   return files;
 }
 
-/** A file, or a folder with all that is in it; absent is fine. */
+/** What this user may not read, it could not restore either. */
+async function listReadable(...[folder, ...rest]: Parameters<typeof list>): Promise<ListedFile[]> {
+  return await list(folder, ...rest).catch((error: unknown) => {
+    if (hasCode(error, "EACCES")) return [];
+    throw error;
+  });
+}
+
 async function remove(path: string): Promise<void> {
-  await rm(path, { recursive: true, force: true });
+  await rm(path, { force: true });
 }
 
 async function makeFolder(path: string): Promise<void> {
@@ -169,6 +181,6 @@ async function renameFolder(from: string, to: string): Promise<void> {
   syncFolder(dirname(to));
 }
 
-function isAbsent(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "ENOENT";
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && "code" in error && error.code === code;
 }
