@@ -302,8 +302,11 @@ export interface Engine {
   /** Never removes volumes (`v=1` is never sent). Absent is fine. */
   removeContainer(id: string, options: { force: boolean }): Promise<void>;
   connectNetwork(network: string, containerId: string, endpoint: JsonObject): Promise<void>;
-  /** Last lines of stdout and stderr, bounded in bytes. */
-  logTail(id: string, lines: number): Promise<string[]>;
+  /**
+   * Last lines of stdout and stderr, bounded in bytes; those of former starts too, unless they are
+   * left out.
+   */
+  logTail(id: string, lines: number, options?: { sinceStart?: boolean }): Promise<string[]>;
   /**
    * Runs a command and waits for its exit code. EXEC_TIMEOUT and EXEC_FAILED say whether it is
    * known to have ended; captured output is bounded (8 MiB, the last 64 KiB of errors).

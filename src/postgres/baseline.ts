@@ -117,14 +117,10 @@ function list(select: string): string {
   return `(select coalesce(json_agg(l), '[]'::json) from (${select}) l)`;
 }
 
-/** What is not as it was; empty when everything is. `exempt` holds facts that may differ. */
-export function differences(
-  before: ClusterFacts,
-  after: ClusterFacts,
-  exempt: { identifier?: boolean } = {},
-): string[] {
+/** What is not as it was; empty when everything is. */
+export function differences(before: ClusterFacts, after: ClusterFacts): string[] {
   const problems: string[] = [];
-  if (!exempt.identifier && before.systemIdentifier !== after.systemIdentifier) {
+  if (before.systemIdentifier !== after.systemIdentifier) {
     problems.push(
       `another cluster answers: system identifier ${after.systemIdentifier}, not ${before.systemIdentifier}`,
     );

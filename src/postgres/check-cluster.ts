@@ -3,7 +3,7 @@ import type { RunContext } from "../update/context.ts";
 import { type ClusterFacts, differences, readCluster } from "./baseline.ts";
 import { connect, type PostgresClient } from "./client.ts";
 
-/** Starts a fresh cluster: after an update it means that the data was not found. */
+/** The image has made a cluster of its own: after an update the data was not found. */
 const FRESH_CLUSTER = "PostgreSQL init process complete";
 const LOG_TROUBLE = /\b(PANIC|invalid page|could not read block|is incompatible with server)\b/;
 const LOG_LINES = 500;
@@ -25,21 +25,21 @@ export async function checkCluster(
     baseline: ClusterFacts;
     user: string | null;
     operationId: string;
-    exempt?: { identifier?: boolean };
   },
   { ports }: Pick<RunContext, "ports">,
 ): Promise<ClusterFacts> {
   const inspect = await ports.engine.inspectContainer(container);
   if (inspect === null) throw CLUSTER_CHANGED(container, "the container is gone");
-  const log = await ports.engine.logTail(inspect.Id, LOG_LINES);
-  const sinceStart = linesSince(log);
-  if (sinceStart.some((line) => line.includes(FRESH_CLUSTER)) && !options.exempt?.identifier) {
-    throw CLUSTER_CHANGED(container, "it started an empty cluster: its data was not found");
-  }
+  const log = await ports.engine.logTail(inspect.Id, LOG_LINES, { sinceStart: true });
   const client = await connect(inspect, options.user, ports.engine);
   const now = await readCluster(client);
-  const problems = differences(options.baseline, now, options.exempt ?? {});
-  for (const line of sinceStart) {
+  // The mark alone says little: it stays in the log of a server that was made in this very start.
+  const isAnother = now.systemIdentifier !== options.baseline.systemIdentifier;
+  if (isAnother && log.some((line) => line.includes(FRESH_CLUSTER))) {
+    throw CLUSTER_CHANGED(container, "it started an empty cluster: its data was not found");
+  }
+  const problems = differences(options.baseline, now);
+  for (const line of log) {
     const trouble = LOG_TROUBLE.exec(line)?.[1];
     if (trouble !== undefined) problems.push(`its log says "${trouble}"`);
   }
@@ -49,15 +49,6 @@ export async function checkCluster(
     throw CLUSTER_CHANGED(container, [...new Set(problems)].slice(0, 6).join("; "));
   }
   return now;
-}
-
-/** The log of the container holds former starts too. */
-function linesSince(log: readonly string[]): readonly string[] {
-  const starts = log.findLastIndex((line) => /starting PostgreSQL \d/.test(line));
-  const fresh = log.findLastIndex((line) => line.includes(FRESH_CLUSTER));
-  // The first start of a fresh cluster logs "complete" just before the real start.
-  const from = fresh >= 0 && starts - fresh <= 3 ? fresh : starts;
-  return log.slice(Math.max(0, from));
 }
 
 async function serverTroubles(client: PostgresClient, now: ClusterFacts): Promise<string[]> {

@@ -27,6 +27,8 @@ export interface RestorePlan {
   wasServing: boolean;
   /** Databases that must be there afterwards. */
   databases: readonly string[];
+  /** Of the data that is restored, once it is complete. */
+  systemIdentifier?: string;
   /** How a fresh cluster is made like the one that was there. */
   initArguments: readonly string[];
   /** Of the cluster that was there; null where nobody could be asked. */

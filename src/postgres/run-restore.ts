@@ -146,9 +146,11 @@ async function fill(
   } else {
     await fillFromDump(helper, update, source);
   }
-  const { state } = await helper.controlData(incoming);
+  const { state, systemIdentifier } = await helper.controlData(incoming);
   if (state !== "shut down") throw RESTORE_FAILED(`the new data says "${state}"`);
   await helper.run(["sync"], { timeoutMs: 30 * 60_000 });
+  if (plan.restore !== undefined) plan.restore.systemIdentifier = systemIdentifier;
+  operation.savePlan();
 }
 
 /** Whoever owns the present data; an empty volume belongs to nobody yet. */
@@ -255,8 +257,8 @@ async function startAndProve(update: PostgresUpdate): Promise<void> {
   const { operation, member, plan, context } = update;
   const { engine } = context.ports;
   await engine.startContainer(member.formerId);
-  const expectation = { imageId: member.formerImageId, withDeep: false, withoutDependents: true };
-  const proof = await verify(member, expectation, context);
+  const asBefore = { imageId: member.formerImageId, withDeep: false, withoutDependents: true };
+  const proof = await verify(member, asBefore, context);
   if (proof.verdict !== "healthy") throw RESTORE_FAILED(proof.why);
   const present = await engine.inspectContainer(member.formerId);
   if (present === null) throw RESTORE_FAILED("its container is gone");
@@ -264,7 +266,9 @@ async function startAndProve(update: PostgresUpdate): Promise<void> {
   const there = new Set(now.databases.map(({ name }) => name));
   const missing = (plan.restore?.databases ?? []).filter((name) => !there.has(name));
   if (missing.length > 0) throw RESTORE_FAILED(`databases are missing: ${missing.join(", ")}`);
-  const { user } = plan;
-  // Its identifier is new: what must be the same is what was just read.
-  await checkCluster(member.container, { baseline: now, user, operationId: operation.id }, context);
+  const { user, restore } = plan;
+  // Nobody knows what else is in it: what must be the same is what was just read.
+  const baseline = { ...now, systemIdentifier: restore?.systemIdentifier ?? now.systemIdentifier };
+  const expectation = { baseline, user, operationId: operation.id };
+  await checkCluster(member.container, expectation, context);
 }

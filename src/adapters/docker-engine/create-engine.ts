@@ -152,12 +152,13 @@ export function createEngine(options: EngineOptions): Engine {
       const { connectNetwork } = await import("./create-container.ts");
       await connectNetwork(transport, network, containerId, endpoint);
     },
-    async logTail(id, lines) {
+    async logTail(id, lines, { sinceStart = false } = {}) {
       const container = await inspectContainer(id);
       if (container === null) return [];
       const isTerminal = container.Config.Tty === true;
       const { logTail } = await import("./logs.ts");
-      return await logTail(transport, container.Id, { lines, isTerminal, timeoutMs });
+      const since = sinceStart ? container.State.StartedAt : null;
+      return await logTail(transport, container.Id, { lines, isTerminal, since, timeoutMs });
     },
     async exec(id, command, execOptions) {
       const { execInContainer } = await import("./exec.ts");

@@ -11,12 +11,22 @@ const MAX_READ_BYTES = 16 * 1024 * 1024;
 export async function logTail(
   transport: Transport,
   id: string,
-  options: { lines: number; isTerminal: boolean; timeoutMs: number },
+  options: {
+    lines: number;
+    isTerminal: boolean;
+    /** A time as the engine writes it; null: from the beginning. */
+    since: string | null;
+    timeoutMs: number;
+  },
 ): Promise<string[]> {
+  const { lines, since } = options;
   const call: Call = {
     method: "GET",
     path: `/containers/${encodeURIComponent(id)}/logs`,
-    query: { stdout: "1", stderr: "1", tail: String(options.lines) },
+    query: {
+      ...{ stdout: "1", stderr: "1", tail: String(lines) },
+      ...(since === null ? {} : { since: epochSeconds(since) }),
+    },
   };
   const deadline = startDeadline({
     totalMs: options.timeoutMs,
@@ -42,7 +52,13 @@ export async function logTail(
   }
   const all = kept.toString("utf8").split(/\r?\n/);
   if (all.at(-1) === "") all.pop();
-  return all.slice(-options.lines);
+  return all.slice(-lines);
+}
+
+/** `2026-11-28T09:45:38.000000123Z` in seconds since the epoch, with all of its digits. */
+function epochSeconds(time: string): string {
+  const fraction = /\.(\d+)/.exec(time)?.[1] ?? "";
+  return `${Math.floor(Date.parse(time) / 1000)}.${fraction.padEnd(9, "0")}`;
 }
 
 async function* payloads(stream: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {

@@ -90,6 +90,11 @@ for (const { name: version, options } of ENGINES) {
 
       await lab.docker(["run", "--tty", "--name", "tty", image.reference, "echo", "a"]);
       assert.deepEqual(await engine.logTail("tty", 10), ["a"]);
+      const count = "echo >> /starts; sleep 0.2; wc -l < /starts";
+      await lab.docker(["run", "--name", "again", image.reference, "sh", "-c", count]);
+      await lab.docker(["start", "--attach", "again"]);
+      assert.deepEqual(await engine.logTail("again", 10), ["1", "2"]);
+      assert.deepEqual(await engine.logTail("again", 10, { sinceStart: true }), ["2"]);
       const mute = ["--name", "mute", "--log-driver", "none"];
       await lab.docker(["run", ...mute, image.reference, "echo", "a"]);
       assert.deepEqual(await engine.logTail("mute", 10), []);

@@ -57,7 +57,13 @@ test("the whole cluster comes back from every kind of whole dump, one after the 
   await using lab = await openLab({ parts: ["engine", "registry", "ntfy"] });
   const database = await openDatabaseHost(lab);
   const { host, server } = database;
-  await server.sql("postgres", "alter system set work_mem = '5MB'", "select pg_reload_conf()");
+  await server.sql(
+    "postgres",
+    "alter system set work_mem = '5MB'",
+    // From its next start on it says so little that nothing follows its first start in the log.
+    "alter system set logging_collector = on",
+    "select pg_reload_conf()",
+  );
   await server.sql(
     "postgres",
     "alter role atuin in database atuin set statement_timeout = '77s'",
