@@ -9,6 +9,7 @@ import { type DataMount, mountSpec } from "./data-mount.ts";
 import { withBackupFiles } from "./dump-store.ts";
 import { exchange, exchangeState, markComplete, OWN_NAMES, ownFolders } from "./exchange-data.ts";
 import { type Helper, pathOnHost, withHelper } from "./helper.ts";
+import { factsInside } from "./image-facts.ts";
 import { parseSnapshot, SNAPSHOT_MANIFEST, type SnapshotManifest } from "./snapshot-manifest.ts";
 
 /** Where the backup folder is inside a helper. */
@@ -122,7 +123,15 @@ export async function copyData(
   request: Omit<DataRequest, "role" | "isReadOnly"> & { backupFolder: string; path: string },
   about: Omit<
     SnapshotManifest,
-    "schema" | "kind" | "sizeBytes" | "files" | "listing" | "checkpoint" | "content"
+    | "schema"
+    | "kind"
+    | "sizeBytes"
+    | "files"
+    | "listing"
+    | "checkpoint"
+    | "content"
+    | "distribution"
+    | "libc"
   >,
   context: RunContext,
 ): Promise<SnapshotManifest> {
@@ -151,7 +160,8 @@ export async function copyData(
         }
         const [files = 0, sizeBytes = 0] = after.split(" ").map(Number);
         const { checkpoint } = control;
-        const facts = { files, sizeBytes, listing: after, checkpoint };
+        const { distribution, libc } = await factsInside(helper);
+        const facts = { files, sizeBytes, listing: after, checkpoint, distribution, libc };
         return { schema: 1, kind: "snapshot", ...about, ...facts };
       },
     );

@@ -1,5 +1,5 @@
 import type { Engine } from "../ports.ts";
-import { withHelper } from "./helper.ts";
+import { type Helper, withHelper } from "./helper.ts";
 
 /** What decides whether a data directory of one image may be served by another. */
 export interface ImageFacts {
@@ -27,8 +27,13 @@ export async function readImageFacts(
   const image = await engine.inspectImage(imageId);
   const env = new Map((image?.Config?.Env ?? []).map((entry) => splitOnce(entry)));
   const request = { operationId: "preflight", role, imageId };
-  const text = await withHelper(request, engine, (helper) => helper.run(["/bin/sh", "-c", PROBE]));
-  return { ...parseFacts(text), version: env.get("PG_VERSION") ?? null };
+  const facts = await withHelper(request, engine, factsInside);
+  return { ...facts, version: env.get("PG_VERSION") ?? null };
+}
+
+/** The same, asked in a helper that is there anyway. */
+export async function factsInside(helper: Helper): Promise<Omit<ImageFacts, "version">> {
+  return parseFacts(await helper.run(["/bin/sh", "-c", PROBE]));
 }
 
 /** The probe's answer; a major that nothing names is null. */

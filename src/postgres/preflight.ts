@@ -5,7 +5,6 @@
 import { posix } from "node:path";
 import { OperatorError } from "../errors.ts";
 import type { HoldReason } from "../policy/decision.ts";
-import type { ContainerInspect } from "../ports.ts";
 import type { RunContext } from "../update/context.ts";
 import type { Group, Member } from "../update/group.ts";
 import type { PulledImage } from "../update/pull.ts";
@@ -14,11 +13,12 @@ import { formatBytes } from "../values/bytes.ts";
 import { type ClusterFacts, isSuperuser, majorOf, readCluster, unreachable } from "./baseline.ts";
 import { connect, type PostgresClient } from "./client.ts";
 import { findCompanions, undeclaredDependents } from "./companions.ts";
-import { type DataMount, findDataMount, mountSource, sharesMount } from "./data-mount.ts";
+import { findDataMount } from "./data-mount.ts";
 import { withBackupFiles } from "./dump-store.ts";
 import { removeHelpers } from "./helper.ts";
 import { listSessions, sessionText } from "./idle.ts";
 import { readImageFacts } from "./image-facts.ts";
+import { otherUser } from "./other-user.ts";
 import type { Companion, PostgresPlan } from "./postgres-plan.ts";
 import { isPostgres, type PostgresServer } from "./servers.ts";
 
@@ -141,21 +141,6 @@ async function whyUnsafe(client: PostgresClient, baseline: ClusterFacts): Promis
     return `the write-ahead log lies outside the data directory (${link.stdout.trim()}); pratique does not copy that, update by hand`;
   }
   return majorOf(baseline) < 10 ? `PostgreSQL ${baseline.serverVersion} is too old` : null;
-}
-
-/** Another container with the same place mounted, running or not. */
-async function otherUser(
-  inspect: ContainerInspect,
-  mount: DataMount,
-  { ports }: RunContext,
-): Promise<string | null> {
-  const source = mountSource(inspect, mount);
-  for (const { id, name } of await ports.engine.listContainers()) {
-    if (id === inspect.Id) continue;
-    const other = await ports.engine.inspectContainer(id);
-    if (other !== null && sharesMount(other, mount, source)) return name;
-  }
-  return null;
 }
 
 async function whyNoSpace(

@@ -12,10 +12,13 @@ import { type DataMount, findDataMount } from "./data-mount.ts";
 import { serverArguments } from "./drill.ts";
 import { settingsOf } from "./fresh-cluster.ts";
 import { needRoom, removeHelpers } from "./helper.ts";
+import { factsInside, type ImageFacts } from "./image-facts.ts";
 import { INIT_FACTS, type InitFacts, initArguments, withChecksums } from "./init-facts.ts";
-import type { PostgresPlan, RestorePlan } from "./postgres-plan.ts";
+import { otherUser } from "./other-user.ts";
+import type { Companion, PostgresPlan, RestorePlan } from "./postgres-plan.ts";
 import type { RestoreSource } from "./restore-source.ts";
 import type { PostgresServer } from "./servers.ts";
+import type { SnapshotManifest } from "./snapshot-manifest.ts";
 
 /** A server that has just been started may still recover. */
 const SERVING_MS = 20_000;
@@ -29,6 +32,8 @@ export async function planRestore(
   const { inspect } = server;
   const serving = await whatServes(server, context);
   const mount = mountOf(inspect, serving?.facts.dataDirectory ?? null);
+  const companions = await findCompanions(server, context);
+  await needAlone(inspect, mount, companions, context);
   const place = await assessPlace(inspect, mount, source, context);
   const restore: RestorePlan = {
     ...{ kind: source.kind, path: source.path, databases: source.databases },
@@ -42,7 +47,7 @@ export async function planRestore(
         : await serverArguments(inspect, serving.user, context),
   };
   const { facts = null, user = null } = serving ?? {};
-  return await planOf(server, { mount, restore, facts, user }, context);
+  return planOf(server, { mount, restore, facts, user, companions }, context);
 }
 
 /** Plan of a restore of one database, into a server that answers. */
@@ -60,19 +65,21 @@ export async function planDatabaseRestore(
     bootstrapSuperuser: init.bootstrapSuperuser,
   };
   const mount = mountOf(server.inspect, facts.dataDirectory);
-  return await planOf(server, { mount, restore, facts, user }, context);
+  const companions = await findCompanions(server, context);
+  return planOf(server, { mount, restore, facts, user, companions }, context);
 }
 
-async function planOf(
+function planOf(
   server: PostgresServer,
   about: {
     mount: DataMount;
     restore: RestorePlan;
     facts: ClusterFacts | null;
     user: string | null;
+    companions: Companion[];
   },
   context: RunContext,
-): Promise<UpdatePlan> {
+): UpdatePlan {
   const { inspect, settings } = server;
   const postgres: PostgresPlan = {
     // The name may come from a file that only the running container can read.
@@ -80,7 +87,7 @@ async function planOf(
     folder: context.config.backups.postgres ?? posix.dirname(about.restore.path),
     baseline: about.facts ?? NO_FACTS,
     dataMount: about.mount,
-    companions: await findCompanions(server, context),
+    companions: about.companions,
     ...{ withColdCopy: false, withDrill: false, dumpPath: null, snapshotPath: null },
     ...{ failedDataPath: null, stoppedAtMs: null, restore: about.restore },
   };
@@ -146,7 +153,28 @@ function variablesOf({ Config }: ContainerInspect): Map<string, string> {
   return new Map((Config.Env ?? []).map((entry) => entry.split(/=(.*)/s) as [string, string]));
 }
 
-/** Room, major version and, of a cold copy, its files: looked at by a helper, beside the server. */
+/**
+ * Two servers on one data directory destroy it: nobody else may have it open. Companions stop before
+ * the data is touched.
+ */
+async function needAlone(
+  inspect: ContainerInspect,
+  mount: DataMount,
+  companions: readonly Companion[],
+  context: RunContext,
+): Promise<void> {
+  await removeHelpers("preflight", context.ports.engine);
+  const stopping = new Set(companions.map(({ id }) => id));
+  const isMeant = ({ Id, State }: ContainerInspect) => State.Running && !stopping.has(Id);
+  const other = await otherUser(inspect, mount, context, isMeant);
+  if (other === null) return;
+  throw RESTORE_FAILED(`${other} runs with the same data directory mounted; stop it first`);
+}
+
+/**
+ * Room, version and, of a cold copy, its files and what its texts are sorted by: looked at by a
+ * helper, beside the server.
+ */
 async function assessPlace(
   inspect: ContainerInspect,
   mount: DataMount,
@@ -160,24 +188,19 @@ async function assessPlace(
     ...(source.kind === "snapshot" ? { backupFolder } : {}),
     isReadOnly: true,
   };
-  await removeHelpers("preflight", context.ports.engine);
   return await withData(request, context, async (helper) => {
     await needRoom(helper, mount.target, source.neededBytes);
-    const major = Number.parseInt(
-      /\d+/.exec(await helper.run(["postgres", "--version"]))?.[0] ?? "",
-      10,
-    );
+    const facts = await factsInside(helper);
     if (source.kind === "snapshot") {
       const { manifest } = source;
-      if (manifest.major !== major) {
-        const why = `it is of PostgreSQL ${manifest.major}, ${inspect.Name.slice(1)} has ${major}`;
-        throw DUMP_DAMAGED(path, why);
-      }
-      const why = await whyDamaged(helper, { backupFolder, path, manifest });
+      const why =
+        whyForeign(manifest, inspect, facts) ??
+        (await whyDamaged(helper, { backupFolder, path, manifest }));
       if (why !== null) throw DUMP_DAMAGED(path, why);
     } else {
+      const { major } = facts;
       const from = source.dump.contents?.serverVersion ?? "";
-      if (Number.parseInt(from, 10) > major) {
+      if (major !== null && Number.parseInt(from, 10) > major) {
         const why = `it is of PostgreSQL ${from}, ${inspect.Name.slice(1)} has only ${major}`;
         throw DUMP_DAMAGED(path, why);
       }
@@ -185,6 +208,21 @@ async function assessPlace(
     const hasChecksums = await withChecksums(helper, mount.dataDirectory);
     return { initArguments: asFirstMade(inspect, hasChecksums) };
   });
+}
+
+/** Why the container's image must not serve the data of a cold copy; null when it may. */
+function whyForeign(
+  { major, distribution, libc }: SnapshotManifest,
+  { Name }: ContainerInspect,
+  facts: Omit<ImageFacts, "version">,
+): string | null {
+  const container = Name.slice(1);
+  if (major !== facts.major) {
+    return `it is of PostgreSQL ${major}, ${container} has ${facts.major ?? "none"}`;
+  }
+  const isKnown = distribution !== undefined && libc !== undefined;
+  if (!isKnown || (distribution === facts.distribution && libc === facts.libc)) return null;
+  return `it is of ${distribution} (${libc}), ${container} has ${facts.distribution} (${facts.libc}): texts would be sorted differently, and indexes on them give wrong answers. Give the container the former distribution's tag, or restore a dump`;
 }
 
 /** Nobody can be asked: as the official image would make the cluster for this container. */

@@ -12,7 +12,7 @@ import { beginOperation } from "../update/operation.ts";
 import { STAY_MS, sendOutbox } from "../update/send-outbox.ts";
 import { Steps } from "../update/steps.ts";
 import { verify } from "../update/verify.ts";
-import { readCluster } from "./baseline.ts";
+import { type ClusterFacts, readCluster } from "./baseline.ts";
 import { checkCluster } from "./check-cluster.ts";
 import { connect, type PostgresClient } from "./client.ts";
 import { type DataHelper, fillFromCopy } from "./cold-copy.ts";
@@ -211,7 +211,7 @@ export async function finishRestore(update: PostgresUpdate): Promise<OperatorErr
     ? await attempt("verify", update.member, () => startAndProve(update))
     : await putInService(update);
   if (proof instanceof OperatorError) return await leaveRestore(update, proof);
-  if (isFailure(proof)) problems.push(proof.why);
+  problems.push(...(isFailure(proof) ? [proof.why] : sortedWrongly(proof, plan.baseline)));
   beginStep(update, "start dependents", "starting dependents and sidecars");
   const up = await attempt("verify", update.member, () => keepServerUp(update));
   if (isFailure(up)) problems.push(up.why);
@@ -233,7 +233,18 @@ async function keepServerUp(update: PostgresUpdate): Promise<void> {
   await update.context.ports.engine.startContainer(update.member.formerId);
 }
 
-async function putInService(update: PostgresUpdate): Promise<OperatorError | null> {
+/** An old cold copy may be of another C library; what was wrong before the restore is not told again. */
+function sortedWrongly(now: ClusterFacts, before: ClusterFacts): string[] {
+  const names = now.collationMismatches.filter(
+    (name) => !before.collationMismatches.includes(name),
+  );
+  if (names.length === 0) return [];
+  return [
+    `texts may be sorted wrongly (${names.join(", ")}); run in each database, before its apps write: REINDEX DATABASE; ALTER DATABASE … REFRESH COLLATION VERSION`,
+  ];
+}
+
+async function putInService(update: PostgresUpdate): Promise<OperatorError | ClusterFacts> {
   const { operation, plan } = update;
   try {
     beginStep(update, "exchange", "exchanging the data");
@@ -245,15 +256,14 @@ async function putInService(update: PostgresUpdate): Promise<OperatorError | nul
       await exchange(helper, plan.dataMount, operation.id);
     });
     beginStep(update, "start server", "starting the server on the restored data");
-    await startAndProve(update);
-    return null;
+    return await startAndProve(update);
   } catch (error) {
     if (error instanceof OperatorError) return error;
     throw error;
   }
 }
 
-async function startAndProve(update: PostgresUpdate): Promise<void> {
+async function startAndProve(update: PostgresUpdate): Promise<ClusterFacts> {
   const { operation, member, plan, context } = update;
   const { engine } = context.ports;
   await engine.startContainer(member.formerId);
@@ -270,5 +280,5 @@ async function startAndProve(update: PostgresUpdate): Promise<void> {
   // Nobody knows what else is in it: what must be the same is what was just read.
   const baseline = { ...now, systemIdentifier: restore?.systemIdentifier ?? now.systemIdentifier };
   const expectation = { baseline, user, operationId: operation.id };
-  await checkCluster(member.container, expectation, context);
+  return await checkCluster(member.container, expectation, context);
 }

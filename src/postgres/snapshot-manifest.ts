@@ -19,6 +19,9 @@ export interface SnapshotManifest {
   databases: readonly string[];
   /** The image that the data directory belongs to. */
   imageId: string;
+  /** What its texts are sorted by, as `readImageFacts` names it; missing in older copies. */
+  distribution?: string;
+  libc?: string;
 }
 
 export const SNAPSHOT_MANIFEST = "snapshot.json";

@@ -3,6 +3,10 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { gunzipSync, gzipSync } from "node:zlib";
+import {
+  SNAPSHOT_MANIFEST,
+  type SnapshotManifest,
+} from "../../../src/postgres/snapshot-manifest.ts";
 import { openLab } from "../../lab/open-lab.ts";
 import { pollUntil } from "../../lab/poll-until.ts";
 import { runProgram } from "../../lab/run-program.ts";
@@ -179,10 +183,16 @@ test("the whole cluster comes back from a cold copy; what cannot be restored cha
   await using lab = await openLab({ remembersScans: true });
   const database = await openDatabaseHost(lab);
   const { host, server, folder, states } = database;
+  await server.sql(
+    "postgres",
+    "create database german template template0 locale 'C' locale_provider icu icu_locale 'de'",
+    "update pg_database set datcollversion = '1.0' where datname = 'german'",
+  );
   // The minor update leaves a cold copy.
   await pushPostgres(lab, "15", inGerman("15"));
   const updated = await database.update();
   assert.equal(updated.outcome.kind, "updated", JSON.stringify(updated.outcome));
+  await server.sql("postgres", "alter database german refresh collation version");
   const before = await stateOf(database);
   const made = await host.pratique("backup", "postgres", "--json");
   const dump = JSON.parse(made.stdout).dumps[0].path as string;
@@ -190,7 +200,32 @@ test("the whole cluster comes back from a cold copy; what cannot be restored cha
   writeFileSync(byHand, gunzipSync(readFileSync(dump)));
   const cold = readdirSync(join(folder, "pre-update")).find((name) => name.endsWith(".cold")) ?? "";
   const coldCopy = join(folder, "pre-update", cold);
-  await t.test("a cold copy", () => spoilAndRestore(database, coldCopy, before));
+
+  await t.test("nothing is exchanged under another server on the same data", async () => {
+    const image = (await lab.docker(["inspect", "--format", "{{.Image}}", "postgres"])).stdout;
+    const shared = ["--volumes-from", "postgres", "--entrypoint", "sleep"];
+    await lab.docker(["run", "--detach", "--name", "pg-debug", ...shared, image, "1000"]);
+    const { code, stderr } = await host.pratique("rollback", "postgres", coldCopy, "--yes");
+    await lab.docker(["rm", "--force", "pg-debug"]);
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, /pg-debug runs with the same data directory/);
+  });
+
+  await t.test("a cold copy; what it sorts otherwise than this image is told", async () => {
+    await spoil(database);
+    const { code, stderr } = await host.pratique("rollback", "postgres", coldCopy, "--yes");
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, /restored, but.*sorted wrongly \(database german\)/s);
+    await server.ready();
+    assert.deepEqual(await stateOf(database), before);
+    assert.deepEqual(await states(), RUNNING);
+    const last = (await host.messages()).findLast(({ message = "" }) => /^restored/.test(message));
+    const kept = /former data: (\S+)/.exec(last?.message ?? "")?.[1];
+    const version = await lab.docker(["exec", "postgres", "cat", `${kept}/PG_VERSION`]);
+    assert.equal(version.stdout, "15");
+    assert.match(last?.message ?? "", /dump of it: \S+pre-update\/postgres-/);
+    await server.sql("postgres", "alter database german refresh collation version");
+  });
 
   await t.test("what is cut or altered is refused before anything stops", async () => {
     const started = () => lab.docker(["inspect", "--format", "{{.State.StartedAt}}", "app"]);
@@ -214,6 +249,13 @@ test("the whole cluster comes back from a cold copy; what cannot be restored cha
     writeFileSync(dump, altered);
     await refuse(dump, /cannot be trusted/);
     writeFileSync(dump, whole);
+    const manifest = join(coldCopy, SNAPSHOT_MANIFEST);
+    const made = readFileSync(manifest, "utf8");
+    const { distribution } = JSON.parse(made) as SnapshotManifest;
+    assert.match(distribution ?? "", /^debian \w+$/);
+    writeFileSync(manifest, made.replace(`"${distribution}"`, '"alpine"'));
+    await refuse(coldCopy, /it is of alpine .*sorted differently/);
+    writeFileSync(manifest, made);
     const version = join(coldCopy, "data", "PG_VERSION");
     writeFileSync(version, "15\n\n");
     await refuse(coldCopy, /its manifest says/);
