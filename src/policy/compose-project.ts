@@ -6,7 +6,7 @@ const PREFIX = "com.docker.compose.";
  * Where a compose container comes from, by the labels that compose put on it; null where it is no
  * compose service. An image cannot make a service of its container: compose itself labels the
  * images that it builds with project and service, but never with the folder, so that a folder
- * which the image brought is not believed. One-off and hook containers are told apart in `watch.ts`.
+ * which the image brought is not believed. One-off and hook containers have one too: see `watch.ts`.
  */
 export function composeProjectOf(
   labels: Readonly<Record<string, string>>,
@@ -28,6 +28,15 @@ export function composeProjectOf(
     files: listOf(label("project.config_files")),
     environmentFiles: listOf(label("project.environment_file")),
   };
+}
+
+/**
+ * Whether `docker compose run` made this container: a person's, beside the service's own, whose
+ * labels it shares otherwise. Compose writes the label on everything that it makes, so an image
+ * cannot say it of a service's container.
+ */
+export function isOneOff(labels: Readonly<Record<string, string>>): boolean {
+  return labels[`${PREFIX}oneoff`]?.toLowerCase() === "true";
 }
 
 function listOf(text: string): string[] {

@@ -7,6 +7,7 @@ import type {
   Platform,
 } from "../ports.ts";
 import { apiAtLeast } from "../values/api-version.ts";
+import { isOneOff } from "./compose-project.ts";
 import { namespaceOwner } from "./namespaces.ts";
 import { ownConfig } from "./recreate-config.ts";
 import { planNetworks } from "./recreate-networks.ts";
@@ -143,7 +144,7 @@ function refusalsOf(container: ContainerInspect): string[] {
   if (Object.keys(labels).some((label) => label.startsWith("com.docker.swarm."))) {
     refusals.push("it is a Swarm task");
   }
-  if (labels["com.docker.compose.oneoff"]?.toLowerCase() === "true") {
+  if (isOneOff(labels)) {
     refusals.push("it is a one-off container of compose, not a service");
   }
   if (labels["com.docker.compose.hook"] !== undefined) {

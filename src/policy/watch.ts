@@ -1,5 +1,6 @@
 import { parseDuration } from "../values/duration.ts";
 import type { ImageReference } from "../values/image-reference.ts";
+import { isOneOff } from "./compose-project.ts";
 
 /** What decides whether and how a container is watched. */
 export interface WatchFacts {
@@ -139,7 +140,7 @@ function skipByLabel(
 
 /** What these are is not a matter of trust: an image's label may say it too. */
 function skipHelpers(labels: Readonly<Record<string, string>>): [SkipReason, string] | null {
-  if (parseFlag(labels["com.docker.compose.oneoff"] ?? "") === true) {
+  if (isOneOff(labels)) {
     return ["helper", "a one-off container of docker compose run"];
   }
   if (labels["com.docker.compose.hook"] !== undefined) {

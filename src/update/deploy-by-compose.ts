@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { COMPOSE_CHANGED, CONTAINER_SUPERSEDED, DEPLOY_FAILED } from "../errors.ts";
+import { isOneOff } from "../policy/compose-project.ts";
 import type { ComposeProject, ContainerSummary, Ports } from "../ports.ts";
 import { formerPolicy, recreateFormer } from "./deploy-by-engine.ts";
 import type { Operation } from "./operation.ts";
@@ -130,7 +131,8 @@ async function isLost(
 
 /**
  * The containers of this member, half-renamed ones of an interrupted `up` too: compose knows a
- * container by project, service and number, not by name.
+ * container by project, service and number, not by name. A person's `docker compose run` has all
+ * three of the service's.
  */
 async function ownContainers(
   project: ComposeProject,
@@ -140,6 +142,7 @@ async function ownContainers(
   const number = member.formerInspect.Config.Labels?.["com.docker.compose.container-number"];
   return (await deps.engine.listContainers()).filter(
     ({ labels }) =>
+      !isOneOff(labels) &&
       labels["com.docker.compose.project"] === project.project &&
       labels["com.docker.compose.service"] === project.service &&
       labels["com.docker.compose.container-number"] === number,

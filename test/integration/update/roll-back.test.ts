@@ -52,6 +52,9 @@ test("a candidate that fails goes, and what ran before runs again (I8)", async (
     formerImages.set(name, await runningImage(lab, name));
     formerIds.set(name, await containerId(lab, name));
   }
+  const run = ["run", "--detach", "--no-deps", "--name"];
+  await lab.compose(folder, [...run, "migrates", "app", "sleep", "3600"]);
+  const migration = await containerId(lab, "migrates");
   const goodBackups = await backupsOf(lab, "ill");
   assert.equal(goodBackups.length, 1);
 
@@ -84,6 +87,12 @@ test("a candidate that fails goes, and what ran before runs again (I8)", async (
     const before = await ids();
     await lab.compose(folder, ["up", "--detach"]);
     assert.deepEqual(await ids(), before);
+  });
+
+  await t.test("what `docker compose run` made is a person's: it still runs", async () => {
+    const format = "{{.Id}} {{.State.Status}}";
+    const { stdout } = await lab.docker(["inspect", "--format", format, "migrates"]);
+    assert.equal(stdout, `${migration} running`);
   });
 
   await t.test("the roll back and its outcome are told, with the evidence", async () => {
