@@ -226,7 +226,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "recover",
-    summary: "finish or roll back what a crash interrupted",
+    summary: "finish or roll back what a crash interrupted; close what a person has mended",
     example: "pratique recover",
     options: [WAIT],
     load: () => import("./commands/recover.ts"),

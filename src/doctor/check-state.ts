@@ -48,11 +48,11 @@ export function checkLeftovers(
     ...open.map(({ id }) =>
       warn("leftovers", `operation ${id} was interrupted`, "run `pratique recover`"),
     ),
-    ...failed.map(({ id }) =>
+    ...failed.map(({ id, containers }) =>
       fail(
         "leftovers",
-        `the roll back of operation ${id} failed and waits for a person`,
-        "see `pratique history` for the reason, mend the container, then run `pratique recover`",
+        `the roll back of operation ${id} (${containers.join(", ")}) failed and waits for a person`,
+        "see `pratique history` for the reason, mend it, then run `pratique recover`; `pratique rollback container` or `update` settles it too",
       ),
     ),
     ...strayContainers(containers, known),

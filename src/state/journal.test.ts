@@ -15,6 +15,7 @@ import {
   recordStep,
   recordStepIfPossible,
   savePlan,
+  settleFailedRollback,
   unfinishedOperations,
 } from "./journal.ts";
 import { beginRun } from "./runs.ts";
@@ -163,6 +164,19 @@ test("a failed roll back waits for a person until a later operation ends well", 
   assert.equal(failedRollbacks(state).length, 1);
   closeOperation(state, open(state, "web"), "rolled-back");
   assert.deepEqual(failedRollbacks(state), []);
+});
+
+test("a failed roll back that a person has mended waits no more, and stays what it was", () => {
+  using temporary = temporaryState();
+  const { state } = temporary;
+  const id = open(state, "web", "api");
+  closeOperation(state, id, "rollback-failed");
+  const [failed] = failedRollbacks(state);
+  assert.ok(failed);
+  settleFailedRollback(state, failed, failed.runId);
+  assert.deepEqual(failedRollbacks(state), []);
+  assert.deepEqual(unfinishedOperations(state), []);
+  assert.equal(findOperation(state, id)?.end, "rollback-failed");
 });
 
 test("the observer is told after the commit, and not of what was rolled back", () => {

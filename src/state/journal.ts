@@ -166,6 +166,22 @@ export function failedRollbacks<Plan = unknown>(state: State): Operation<Plan>[]
     .map((row) => toOperation<Plan>(row));
 }
 
+/**
+ * A failed roll back that a person has mended is closed: what they did is on record as an operation
+ * of its own, because a closed one is final.
+ */
+export function settleFailedRollback(state: State, failed: Operation, runId: string): void {
+  state.transaction(() => {
+    invariant(failed.end === "rollback-failed", `operation ${failed.id} is no failed roll back`);
+    const { containers, plan } = failed;
+    closeOperation(
+      state,
+      openOperation(state, { runId, kind: "rollback", containers, plan }),
+      "committed",
+    );
+  });
+}
+
 export function findOperation<Plan = unknown>(
   state: State,
   operationId: string,

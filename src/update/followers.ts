@@ -29,7 +29,7 @@ export function findFollowers(
   }
   const followers: Follower[] = [];
   for (const item of found) {
-    const why = whyNot(item, [...members, ...found], context);
+    const why = whyNot(item, { members, others: [...members, ...found] }, context);
     if (why !== null) return hold(`${item.container} is recreated with it, but ${why}`);
     if (item.image === null) continue;
     followers.push({
@@ -73,7 +73,13 @@ function toUser<Item extends Pick<InventoryItem, "container" | "inspect">>(item:
 
 function whyNot(
   item: InventoryItem,
-  others: readonly Pick<InventoryItem, "container" | "reference" | "inspect">[],
+  {
+    members,
+    others,
+  }: {
+    members: readonly Member[];
+    others: readonly Pick<InventoryItem, "container" | "reference" | "inspect">[];
+  },
   { state }: RunContext,
 ): string | null {
   const { container, inspect, reference, settings } = item;
@@ -85,8 +91,11 @@ function whyNot(
   if (isPostgres(settings, inspect.Config.Image)) {
     return "it is a PostgreSQL server, which only its own update stops. Update them by hand.";
   }
+  // Whether one that a member was part of too may be gone past is known of the member already.
   const isOpen = [...unfinishedOperations(state), ...failedRollbacks(state)].some(
-    ({ containers }) => containers.includes(container),
+    ({ containers }) =>
+      containers.includes(container) &&
+      !members.some((member) => containers.includes(member.container)),
   );
   if (isOpen) return "an earlier update of it waits for a person; see `pratique doctor`.";
   const rival = others.find(

@@ -1,12 +1,20 @@
 import type { RunContext } from "./context.ts";
 import type { RunReport } from "./outcome.ts";
 import { asRun } from "./run.ts";
+import { settleMended } from "./settle-mended.ts";
+
+export interface RecoverRequest {
+  waitLockMs: number;
+  /** Also looks whether a person has mended what failed to roll back; the daemon need not wait. */
+  settles: boolean;
+}
 
 /** `pratique recover`: every run recovers first; this one does only that. */
-export async function recover(
-  request: { waitLockMs: number },
-  context: RunContext,
-): Promise<RunReport> {
-  const frame = { kind: "recover" as const, dryRun: false, ...request };
-  return await asRun(frame, context, async () => ({ containers: [], isEnvironmentMissing: false }));
+export async function recover(request: RecoverRequest, context: RunContext): Promise<RunReport> {
+  const { waitLockMs, settles } = request;
+  const frame = { kind: "recover" as const, dryRun: false, waitLockMs };
+  return await asRun(frame, context, async (runId) => {
+    if (settles) await settleMended(runId, context);
+    return { containers: [], isEnvironmentMissing: false };
+  });
 }

@@ -47,7 +47,7 @@ export async function recoverUnfinished(context: RunContext): Promise<ContainerR
 }
 
 /** What a version of pratique without followers wrote: all of its members were candidates. */
-function completePlan(plan: UpdatePlan): UpdatePlan {
+export function completePlan(plan: UpdatePlan): UpdatePlan {
   const { reference } = plan;
   const fields = { role: "candidate" as const, reference, attachedTo: [], wasUp: true };
   const [first, ...others] = plan.members;

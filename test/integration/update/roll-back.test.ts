@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { exitsAtOnce, neverHealthy, web } from "../../lab/behaviours.ts";
-import type { Lab } from "../../lab/lab-types.ts";
+import { exitsAtOnce, neverHealthy, rareOnceWell, web } from "../../lab/behaviours.ts";
+import type { ImageSpec, Lab } from "../../lab/lab-types.ts";
 import { openLab } from "../../lab/open-lab.ts";
 import {
   backupsOf,
   composeUp,
   containerId,
+  type Host,
   hostOn,
   imageOf,
   messagesAbout,
@@ -35,6 +36,21 @@ const SERVICES = `services:
     exec: [grep, -q, well, /www/index.html]
     timeout: 4s
 `;
+/** What doctor says of one. */
+const FAILED = /the roll back of operation [0-9a-f]{8} \(parent, child\) failed and waits/;
+const PARENT = web("parent");
+const CHILD: ImageSpec = {
+  ...web("child"),
+  cmd: ["sleep", "3600"],
+  stopSignal: "SIGKILL",
+  healthcheck: rareOnceWell("wget -q -O /dev/null http://127.0.0.1/data/for-children"),
+};
+/** Changes its data so that the former one's child cannot live on them either. */
+const SPOILER: ImageSpec = {
+  ...PARENT,
+  files: { ...PARENT.files, "/spoil": "#!/bin/sh\nrm -f /www/data/*\nexec /start" },
+  cmd: ["/spoil"],
+};
 
 test("a candidate that fails goes, and what ran before runs again (I8)", async (t) => {
   await using lab = await openLab({ remembersScans: true });
@@ -115,7 +131,53 @@ test("a candidate that fails goes, and what ran before runs again (I8)", async (
       assert.equal(entry?.detail, phase);
     }
   });
+
+  await t.test(
+    "after a failed roll back with followers, a roll back by hand settles it",
+    async () => {
+      await startParent(lab);
+      await lab.image("parent:latest", SPOILER);
+      const failed = await host.run("update", "parent");
+      assert.deepEqual(outcomesOf(failed), { parent: "rollback-failed" });
+      assert.match(await doctor(host), FAILED);
+      await lab.docker(["exec", "parent", "touch", "/www/data/for-children"]);
+      const other = { ...PARENT, env: { VERSION: "2" } };
+      const { reference, imageId } = await lab.image("parent:other", other);
+      const report = await host.run("rollback", "container", "parent", reference);
+      assert.deepEqual(outcomesOf(report), { parent: "updated" });
+      assert.equal(await runningImage(lab, "parent"), imageId);
+      assert.equal(await stateOf(lab, "child"), "running healthy");
+      assert.doesNotMatch(await doctor(host), FAILED);
+    },
+  );
+
+  await t.test("recover closes a failed roll back when all of it is well, not before", async () => {
+    await lab.image("parent:latest", { ...SPOILER, env: { VERSION: "3" } });
+    const report = await host.run("update", "parent");
+    assert.deepEqual(outcomesOf(report), { parent: "rollback-failed" });
+    const early = await host.pratique("recover");
+    assert.match(early.stderr, /parent, child: .*failed roll back.* still waits.*child/);
+    assert.match(await doctor(host), FAILED);
+
+    await lab.docker(["exec", "parent", "touch", "/www/data/for-children"]);
+    const late = await host.pratique("recover");
+    assert.match(late.stderr, /parent, child: .*failed roll back.* is closed/);
+    assert.doesNotMatch(await doctor(host), FAILED);
+  });
 });
+
+async function doctor(host: Host): Promise<string> {
+  return (await host.pratique("doctor")).stdout;
+}
+
+/** A parent with data, and a child in its network that lives on them. */
+async function startParent(lab: Lab): Promise<void> {
+  const { reference } = await lab.image("parent:latest", PARENT);
+  const child = await lab.image("child:latest", CHILD);
+  await runContainer(lab, "parent", reference, ["--volume", "data:/www/data"]);
+  await lab.docker(["exec", "parent", "touch", "/www/data/for-children"]);
+  await runContainer(lab, "child", child.reference, ["--network", "container:parent"]);
+}
 
 async function stateOf(lab: Lab, container: string): Promise<string> {
   const format = "{{.State.Status}} {{.State.Health.Status}}";
