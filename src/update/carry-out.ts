@@ -13,7 +13,7 @@ import { factsOf, planUpdate } from "./plan-update.ts";
 import type { Prepared } from "./prepared.ts";
 import { quietly } from "./quietly.ts";
 import { recordSettled } from "./record-settled.ts";
-import type { Refusal } from "./refusal.ts";
+import { orHeld, type Refusal } from "./refusal.ts";
 import { runUpdate } from "./run-update.ts";
 import type { Scans } from "./scan.ts";
 import { whyNotToday } from "./window.ts";
@@ -34,7 +34,10 @@ export async function carryOut(
   options: CarryOutOptions,
   context: RunContext,
 ): Promise<ContainerReport[]> {
-  const group = await asTheyAreNow(discovered.group, options.touched, context.ports.engine);
+  const group = await orHeld(() =>
+    asTheyAreNow(discovered.group, options.touched, context.ports.engine),
+  );
+  if ("kind" in group) return await refuse(discovered, group, options, context);
   const prepared = { ...discovered, group };
   const { end, gate, pulled, steps } = prepared;
   if (end.kind !== "ready" || gate?.approved == null || pulled === null) {
@@ -42,7 +45,7 @@ export async function carryOut(
   }
   const wait = whyNotToday(options.kind, context) ?? whyCriticalWaits(prepared, options, context);
   if (wait !== null) return await refuse(prepared, wait, options, context);
-  const plan = await planUpdate(prepared, pulled, end.agreement, context);
+  const plan = await orHeld(() => planUpdate(prepared, pulled, end.agreement, context));
   if (plan.kind === "hold") return await refuse(prepared, plan, options, context);
   const { approved } = gate;
   if (!isPostgresGroup(prepared.group)) {

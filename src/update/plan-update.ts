@@ -8,6 +8,7 @@ import type { RunContext } from "./context.ts";
 import type { ComposeAgreement } from "./drift.ts";
 import type { GateResult } from "./gate.ts";
 import { type Follower, type Group, isUp, type Member } from "./group.ts";
+import { presentImage } from "./image-tags.ts";
 import type { MemberPlan, UpdateFacts, UpdatePlan } from "./plan.ts";
 import type { Prepared } from "./prepared.ts";
 import type { PulledImage } from "./pull.ts";
@@ -20,7 +21,8 @@ import { warnOfLoss } from "./written-bytes.ts";
 /**
  * The plan of an update that the gate let pass, made just before it begins: the health before it
  * is that of now. Holds when a required check cannot look, or when a container cannot be recreated
- * without losing something (`--rm`, a Swarm task).
+ * without losing something (`--rm`, a Swarm task). Throws IMAGE_GONE when the candidate was removed
+ * meanwhile and the registry does not have it either.
  */
 export async function planUpdate(
   { group, scans, gate }: Prepared,
@@ -30,9 +32,12 @@ export async function planUpdate(
   /** By hand a check that cannot look refuses nothing: the service may be what is broken. */
   options: { mayBeUnknown: boolean } = { mayBeUnknown: false },
 ): Promise<UpdatePlan | Refusal> {
+  const { reference, candidate: digest } = group;
+  // Only a tag has kept it until now, which `docker image prune -a` takes while other groups deploy.
+  const candidate = { imageId: pulled.image.Id, reference: reference.text, digest };
+  await presentImage(candidate, context.ports);
   const baseline = await takeBaseline(group, options, context);
   if (baseline.kind === "hold") return baseline;
-  const { reference } = group;
   const kept: Replacement[] = [];
   for (const each of replacements(group, agreement)) {
     const refusals = await refusalsOf(each, pulled, context);

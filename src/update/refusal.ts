@@ -1,3 +1,4 @@
+import { EXIT, OperatorError } from "../errors.ts";
 import type { HoldReason } from "../policy/decision.ts";
 import type { RegistryFailure } from "../ports.ts";
 import { formatDuration } from "../values/duration.ts";
@@ -7,6 +8,19 @@ export interface Refusal {
   kind: "hold";
   reason: HoldReason;
   why: string;
+}
+
+/**
+ * Work on one group of which nothing is touched yet. What goes wrong with it alone is no reason to
+ * leave the others, so the group is held; a missing environment, or a bug, is thrown on.
+ */
+export async function orHeld<Result>(work: () => Promise<Result>): Promise<Result | Refusal> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof OperatorError) || error.exit === EXIT.environment) throw error;
+    return { kind: "hold", reason: "unsupported", why: error.message };
+  }
 }
 
 /** Words for why the registry gave no digest. */

@@ -1,5 +1,5 @@
 import pLimit from "p-limit";
-import { CONTAINER_UNKNOWN, EXIT, OperatorError } from "../errors.ts";
+import { CONTAINER_UNKNOWN, OperatorError } from "../errors.ts";
 import { keepCandidatesOf } from "../state/candidates.ts";
 import { listQueue, removeFromQueue } from "../state/queue.ts";
 import { nearest } from "../values/nearest.ts";
@@ -13,6 +13,7 @@ import type { ContainerReport, RunKind, RunReport } from "./outcome.ts";
 import { prepareUpdate } from "./prepare-update.ts";
 import type { Prepared } from "./prepared.ts";
 import { recordSettled } from "./record-settled.ts";
+import { orHeld, type Refusal } from "./refusal.ts";
 import { asRun, type RunResult } from "./run.ts";
 import { isScannerMissing } from "./scan.ts";
 import { Steps } from "./steps.ts";
@@ -101,11 +102,12 @@ async function prepareAll(
       limit(async () => {
         if (context.stop.aborted || lost.length > 0) return null;
         try {
-          return await prepareUpdate(group, options, context);
+          const prepared = await orHeld(() => prepareUpdate(group, options, context));
+          if ("group" in prepared) return prepared;
+          return context.stop.aborted ? null : heldBy(prepared, group, options.runId, context);
         } catch (error) {
           // A pull or scan that was told to stop is not a fault of anything.
           if (context.stop.aborted) return null;
-          if (isOfOneGroup(error)) return heldBy(error, group, options.runId, context);
           // Thrown only when all that is under way is over: nothing may outlive the lock.
           lost.push(error);
           return null;
@@ -117,14 +119,8 @@ async function prepareAll(
   return prepared.filter((each) => each !== null);
 }
 
-/** What goes wrong with one group is no reason to leave the others; a missing engine is. */
-function isOfOneGroup(error: unknown): error is OperatorError {
-  return error instanceof OperatorError && error.exit !== EXIT.environment;
-}
-
-function heldBy(error: OperatorError, group: Group, runId: string, context: RunContext): Prepared {
+function heldBy(end: Refusal, group: Group, runId: string, context: RunContext): Prepared {
   const steps = new Steps(group, runId, context);
-  const end = { kind: "hold", reason: "unsupported", why: error.message } as const;
   return { group, steps, scans: null, gate: null, pulled: null, end };
 }
 

@@ -11,9 +11,11 @@ import {
   composeUp,
   containerId,
   type Host,
+  holdOf,
   hostOn,
   imageOf,
   outcomesOf,
+  publishedQueue,
   runContainer,
   runningImage,
 } from "./host.ts";
@@ -73,6 +75,37 @@ test("`docker image prune -a` between any two phases breaks nothing", async (t) 
         assert.match(runningDigest ?? "", /^sha256:/);
       assert.equal((await backupsOf(lab, "compose"))[0], formers[0]);
       assert.equal((await backupsOf(lab, "plain"))[0], formers[1]);
+    },
+  );
+
+  await t.test(
+    "what it takes from a run is fetched again, and what is gone holds one",
+    async () => {
+      await runContainer(
+        lab,
+        "third",
+        (await lab.image("third:latest", web("third one"))).reference,
+      );
+      for (const name of ["compose", "third"]) await offer(lab, name, web(`${name} five`));
+      const gone = await lab.image("plain:latest", web("plain five"));
+      // Deleted and pruned when the first update begins: the others are scanned and wait their turn.
+      const deletion = `fetch("${lab.registry.url}/v2/plain/manifests/${gone.digest}", { method: "DELETE" })`;
+      const pruning = `require("child_process").execFileSync(${JSON.stringify(PRUNE[0])}, ${JSON.stringify(PRUNE.slice(1))})`;
+      const { stdout, stderr } = await lab.pratique(["weekly", "--json"], {
+        config: host.config,
+        environment: {
+          NODE_OPTIONS: HOOK,
+          PRATIQUE_TEST_PROGRAM: JSON.stringify(["node", "-e", `${pruning}; ${deletion}`]),
+          PRATIQUE_TEST_ENTRY: "open",
+        },
+        timeoutMs: 300_000,
+      });
+      const report = JSON.parse(stdout) as RunReport;
+      const ends = { compose: "updated", plain: "held", third: "updated" };
+      assert.deepEqual(outcomesOf(report), ends, stderr);
+      assert.match(holdOf(report, "plain"), /no longer on the engine, and no registry has it/);
+      assert.equal(report.exitCode, 3);
+      assert.deepEqual([...publishedQueue(host).keys()], ["plain"]);
     },
   );
 });
