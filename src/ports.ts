@@ -343,6 +343,8 @@ export interface ComposeProject {
 
 export type DryRun =
   | { kind: "no-change" }
+  /** Nothing differs from the files; these containers are not up and would be started as they are. */
+  | { kind: "starts"; containers: readonly string[] }
   | { kind: "drift"; planned: readonly string[] }
   | { kind: "unreadable"; why: string };
 

@@ -107,6 +107,13 @@ async function findMemberDrift(
   if (result.kind === "unreadable") {
     return { kind: "hold", reason: "compose-unreadable", why: result.why };
   }
+  if (result.kind === "starts") {
+    const others = result.containers.filter((name) => name !== container).join(" ");
+    // In a crash loop it is as the files say; an update, or the way back, is what mends it.
+    if (others === "") return null;
+    const why = `\`docker compose up\` of ${container} would start ${others} too, which is down: remove what is over (\`docker rm ${others}\` for what \`docker compose run\` has left), or start it; or set strategy: engine for ${container}.`;
+    return { kind: "hold", reason: "drift", why };
+  }
   const planned = result.planned.join("; ");
   const why = `The compose files of ${container} differ from what runs (compose plans: ${planned}). Review the difference with \`docker compose config\` and settle it yourself, or revert the files; or set strategy: engine to leave the files out of it.`;
   return { kind: "hold", reason: "drift", why };

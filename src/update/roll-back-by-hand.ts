@@ -100,14 +100,15 @@ export async function rollBackByHand(
 }
 
 /**
- * Compose would start what is down, so its dry run cannot tell an edit from that: such a container
- * is made again by the engine, from what it was.
+ * What is down or in a crash loop goes back whatever the files say by now: it is made again by the
+ * engine, from what it was.
  */
 async function agreementFor(
   group: Group,
   context: RunContext,
 ): Promise<ComposeAgreement | Refusal> {
-  const isDown = group.members.some(({ inspect }) => !inspect.State.Running);
+  // The engine calls a container running, too, that waits for its next start.
+  const isDown = group.members.some(({ inspect: { State } }) => !State.Running || State.Restarting);
   if (!isDown) return await findDrift(group, { dryRun: false }, context);
   const all = [...group.members, ...group.followers];
   const byEngine = new Set(all.map(({ container }) => container));

@@ -68,6 +68,12 @@ export function crashesAfter(seconds: number, page: string): ImageSpec {
   return { ...program(page, SERVE + crash), healthcheck: rareOnceWell(PROBE) };
 }
 
+/** Serves and is healthy, until it is started once more: then it ends with 1 at once. */
+export function failsWhenRestarted(page: string): ImageSpec {
+  const start = `if [ -e /started ]; then echo "cannot start again"; exit 1; fi\n: >/started\n`;
+  return { ...program(page, `${start}${SERVE}wait`), healthcheck: rareOnceWell(PROBE) };
+}
+
 /** Serves, but only SIGKILL ends it. */
 export function ignoresSigterm(page: string): ImageSpec {
   const deaf = "trap '' TERM\nhttpd -f -p 80 -h /www";

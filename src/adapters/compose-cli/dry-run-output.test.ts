@@ -35,9 +35,39 @@ describe("a dry run", () => {
       { kind: "drift", planned: ["Container web-1 Recreate", "Container web-1 Recreated"] },
     ],
     [
-      "that would start a stopped container is drift",
+      "that would start a container which it makes is drift",
       text("Container web-1  Created", "Container web-1  Starting"),
       { kind: "drift", planned: ["Container web-1 Created", "Container web-1 Starting"] },
+    ],
+    [
+      "that would only start what is down differs in nothing",
+      text("Container web-1  Starting", "Container web-1  Started"),
+      { kind: "starts", containers: ["web-1"] },
+    ],
+    [
+      "that would also start what an ended one-off has left names it",
+      text("Container web-1  Running", "Container job  Starting", "Container job  Started"),
+      { kind: "starts", containers: ["job"] },
+    ],
+    [
+      "that would recreate what is down is drift",
+      text("Container web-1  Recreate", "Container web-1  Recreated", "Container web-1  Starting"),
+      {
+        kind: "drift",
+        planned: [
+          "Container web-1 Recreate",
+          "Container web-1 Recreated",
+          "Container web-1 Starting",
+        ],
+      },
+    ],
+    [
+      "in JSON of version 5 that would only start what is down differs in nothing",
+      json(
+        { "dry-run": true, id: "Container web-1", status: "Working", text: "Starting" },
+        { "dry-run": true, id: "Container web-1", status: "Done", text: "Started" },
+      ),
+      { kind: "starts", containers: ["web-1"] },
     ],
     [
       "that would make a network is drift",

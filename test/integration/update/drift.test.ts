@@ -3,9 +3,10 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { RunReport } from "../../../src/update/outcome.ts";
-import { neverHealthy, web } from "../../lab/behaviours.ts";
+import { failsWhenRestarted, neverHealthy, web } from "../../lab/behaviours.ts";
 import type { Lab } from "../../lab/lab-types.ts";
 import { openLab } from "../../lab/open-lab.ts";
+import { pollUntil } from "../../lab/poll-until.ts";
 import {
   composeUp,
   containerId,
@@ -25,6 +26,7 @@ const SERVICE = `services:
     container_name: web
     image: ${WEB}
     env_file: web.env
+    restart: always
 `;
 /** What the files say before and after somebody edited them. */
 const FILES = {
@@ -100,6 +102,32 @@ test("what somebody edits in a project's files is never applied by pratique", as
     assert.equal(await runningImage(lab, "web"), candidate.imageId);
     assert.match(await environmentOf(lab), /SETTING=1/);
     assert.doesNotMatch(await environmentOf(lab), /EDIT=/);
+  });
+
+  await t.test("a service in a crash loop is no edit: a run and the way back take it", async () => {
+    const before = await runningImage(lab, "web");
+    await lab.image("web:latest", failsWhenRestarted("four"));
+    assert.deepEqual(outcomesOf(await host.run("update", "web")), { web: "updated" });
+    await lab.docker(["exec", "web", "kill", "1"]);
+    await pollUntil("the service is in a crash loop", 60_000, async () => {
+      const count = await lab.docker(["inspect", "--format", "{{.RestartCount}}", "web"]);
+      return Number(count.stdout) >= 5 || undefined;
+    });
+    await lab.image("web:latest", web("five"));
+    const ahead = await host.run("weekly", "--dry-run");
+    assert.deepEqual(outcomesOf(ahead), { web: "would-update" }, holdOf(ahead, "web"));
+    const back = await host.run("rollback", "container", "web");
+    assert.deepEqual(outcomesOf(back), { web: "updated" });
+    assert.equal(await runningImage(lab, "web"), before);
+    const id = await containerId(lab, "web");
+    await lab.compose(folder, ["up", "--detach"]);
+    assert.equal(await containerId(lab, "web"), id, "compose agrees (I10)");
+  });
+
+  await t.test("an ended one-off, which `up` would run again, is named as that", async () => {
+    await lab.compose(folder, ["run", "--no-deps", "--name", "migrated", "web", "true"]);
+    const report = await host.run("weekly", "--dry-run");
+    assert.match(holdOf(report, "web"), /^drift: .*would start migrated.*docker rm migrated/);
   });
 });
 
