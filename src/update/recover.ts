@@ -87,7 +87,7 @@ async function recoverOne(
 }
 
 /** The end that is on record already: clean-up begins only after it. */
-function recordedEnd(phases: readonly Phase[]): OperationEnd | null {
+export function recordedEnd(phases: readonly Phase[]): OperationEnd | null {
   if (phases.includes("commit")) return "committed";
   if (!phases.includes("clean-up")) return null;
   return phases.includes("roll-back") ? "rolled-back" : "abandoned";

@@ -18,17 +18,18 @@ import { toMember } from "./discover.ts";
 import { type ComposeAgreement, findDrift } from "./drift.ts";
 import { findFollowers } from "./followers.ts";
 import { type ApprovedImage, approveFormer, gate, isPass } from "./gate.ts";
+import { goPastCleanUp, uncleanedOf } from "./go-past-clean-up.ts";
 import type { Group, Member } from "./group.ts";
 import { presentImage } from "./image-tags.ts";
 import { type InventoryItem, takeInventory } from "./inventory.ts";
-import type { ContainerReport, RunReport } from "./outcome.ts";
+import type { RunReport } from "./outcome.ts";
 import { planUpdate } from "./plan-update.ts";
 import type { Prepared } from "./prepared.ts";
-import { type PulledImage, pull } from "./pull.ts";
+import { pull } from "./pull.ts";
 import { type Refusal, registryFailureText } from "./refusal.ts";
 import { asRun } from "./run.ts";
 import { containerNamed } from "./run-cycle.ts";
-import { type ReadyUpdate, runUpdate } from "./run-update.ts";
+import { runUpdate } from "./run-update.ts";
 import { scan } from "./scan.ts";
 import { Steps } from "./steps.ts";
 
@@ -64,6 +65,8 @@ export async function rollBackByHand(
     const followers = findFollowers(members, items, context);
     if ("kind" in followers) throw IMAGE_REFUSED(request.container, followers.why);
     const group: Group = { reference: members[0].reference, candidate, members, followers };
+    const names = [...members, ...followers].map(({ container }) => container);
+    const uncleaned = uncleanedOf(names, context);
     const steps = new Steps(group, runId, context);
     const prepared: Prepared = {
       group,
@@ -86,9 +89,14 @@ export async function rollBackByHand(
       approved: target.approved,
       steps,
     };
-    const containers = isPostgresGroup(group)
-      ? await rollBackPostgres(ready, group, pulled, runId, context)
-      : await runUpdate(ready, runId, context);
+    // A database server goes back as it is updated: with dump, cold copy and stopped dependents.
+    const postgres = isPostgresGroup(group) ? await preflight(group, pulled, context) : null;
+    if (postgres !== null && "kind" in postgres) return await refuse(postgres);
+    goPastCleanUp(uncleaned, context);
+    const containers =
+      postgres === null
+        ? await runUpdate(ready, runId, context)
+        : await runPostgresUpdate({ ...ready, plan: { ...ready.plan, postgres } }, runId, context);
     return { containers, isEnvironmentMissing: false };
 
     /** What was fetched for it goes again. */
@@ -113,19 +121,6 @@ async function agreementFor(
   const all = [...group.members, ...group.followers];
   const byEngine = new Set(all.map(({ container }) => container));
   return { kind: "agrees", hashes: new Map(), byEngine };
-}
-
-/** A database server goes back as it is updated: with dump, cold copy and stopped dependents. */
-async function rollBackPostgres(
-  ready: ReadyUpdate,
-  group: Group,
-  pulled: PulledImage,
-  runId: string,
-  context: RunContext,
-): Promise<ContainerReport[]> {
-  const postgres = await preflight(group, pulled, context);
-  if ("kind" in postgres) throw IMAGE_REFUSED(group.members[0].container, postgres.why);
-  return await runPostgresUpdate({ ...ready, plan: { ...ready.plan, postgres } }, runId, context);
 }
 
 /** The tag that this container goes back to is the tag of all that share its reference. */

@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
+import { type EngineCall, openEngineProxy } from "../../faults/engine-proxy.ts";
 import { neverHealthy, web } from "../../lab/behaviours.ts";
 import { openLab } from "../../lab/open-lab.ts";
 import {
@@ -9,6 +12,7 @@ import {
   hostOn,
   imageOf,
   outcomesOf,
+  runContainer,
   runningImage,
 } from "./host.ts";
 import { CRITICAL } from "./packages.ts";
@@ -46,5 +50,27 @@ test("rollback container to a named image", async (t) => {
     assert.equal(report.exitCode, 1);
     assert.equal(await runningImage(lab, "web"), before);
     assert.deepEqual(await backupsOf(lab, "web"), backups);
+  });
+
+  await t.test("an update that cannot be cleaned up does not bar the way back", async () => {
+    const former = await lab.image("plain:latest", web("one"));
+    await runContainer(lab, "plain", former.reference);
+    const left = await lab.image("plain:latest", web("two"));
+    await using proxy = await openEngineProxy(join(lab.dir, "proxy.sock"), lab.engine.socket);
+    writeFileSync(
+      host.config,
+      readFileSync(host.config, "utf8").replace(lab.engine.url, proxy.url),
+    );
+    const isRemoval = ({ name }: EngineCall) => name === "DELETE /containers/{id}";
+    proxy.watch({ at: "every", counts: isRemoval, fault: { kind: "error", act() {} } });
+    assert.deepEqual(outcomesOf(await host.run("update", "plain")), { plain: "updated" });
+    const back = await host.pratique("rollback", "container", "plain");
+    assert.equal(back.code, 0, back.stderr);
+    assert.equal(await runningImage(lab, "plain"), former.imageId);
+    proxy.watch(null);
+    await host.run("recover");
+    assert.deepEqual(await backupsOf(lab, "plain"), [left.imageId]);
+    const { stdout } = await host.pratique("doctor");
+    assert.match(stdout, /plain-pratique-former-[0-9a-f]{8} /, "what nobody could remove is named");
   });
 });
