@@ -4,7 +4,7 @@ import { isOneOff } from "../policy/compose-project.ts";
 import type { ComposeProject, ContainerSummary, Ports } from "../ports.ts";
 import { formerPolicy, recreateFormer } from "./deploy-by-engine.ts";
 import type { Operation } from "./operation.ts";
-import { imageFor, type MemberPlan, membersWithin } from "./plan.ts";
+import { imageFor, type MemberPlan, membersWithin, replicasOf } from "./plan.ts";
 import { isCutOff, isReplaced } from "./replaced.ts";
 
 export type ComposeDeployDeps = Pick<Ports, "engine" | "compose" | "clock">;
@@ -87,13 +87,14 @@ async function up(member: MemberPlan, operation: Operation, deps: ComposeDeployD
   });
 }
 
-/** A member and those in its namespaces that the same `up` makes again. */
+/** The replicas of a member's service and those in their namespaces that the same `up` makes again. */
 function togetherWith(member: MemberPlan, { plan }: Operation): MemberPlan[] {
   const { project } = projectOf(member);
-  const within = membersWithin(member, plan).filter(
-    (each) => each.strategy === "compose" && each.project?.project === project,
-  );
-  return [member, ...within];
+  const replicas = replicasOf(member, plan);
+  const within = replicas
+    .flatMap((each) => membersWithin(each, plan))
+    .filter((each) => each.strategy === "compose" && each.project?.project === project);
+  return [...new Set([...replicas, ...within])];
 }
 
 /**

@@ -6,7 +6,7 @@ import { deployByEngine } from "./deploy-by-engine.ts";
 import type { ApprovedImage } from "./gate.ts";
 import { pointTag } from "./image-tags.ts";
 import type { Operation } from "./operation.ts";
-import { imageFor, type MemberPlan, membersWithin } from "./plan.ts";
+import { imageFor, type MemberPlan, membersWithin, replicasOf } from "./plan.ts";
 import { isReplaced } from "./replaced.ts";
 
 /**
@@ -22,7 +22,8 @@ export async function deploy(
   context: RunContext,
 ): Promise<void> {
   const { ports } = context;
-  // A follower is touched with its parent, and was looked at then.
+  // A follower is touched with its parent, a replica with the first of its service: both were
+  // looked at then.
   if (member.deployStartedAtMs === null) await begin(member, operation, context);
   await pointTag(member.reference, imageFor(member, operation.plan), ports.engine);
   if (await isReplaced(member, operation, ports.engine)) return;
@@ -33,15 +34,19 @@ export async function deploy(
 /** Looks at all that will be touched, says so in the journal, and stops what lives within. */
 async function begin(member: MemberPlan, operation: Operation, context: RunContext): Promise<void> {
   const { engine, compose, clock } = context.ports;
-  const within = membersWithin(member, operation.plan).filter(
-    ({ deployStartedAtMs }) => deployStartedAtMs === null,
+  const { plan } = operation;
+  const replicas = replicasOf(member, plan);
+  const inside = new Set(replicas.flatMap((each) => membersWithin(each, plan)));
+  const touched = plan.members.filter(
+    (each) => each.deployStartedAtMs === null && (replicas.includes(each) || inside.has(each)),
   );
-  for (const each of [member, ...within]) {
+  for (const each of touched) {
     await confirmUntouched(each, operation, context);
     if (each.strategy === "compose") await confirmUnedited(each, { compose });
   }
-  for (const each of [member, ...within]) each.deployStartedAtMs = clock.now();
+  for (const each of touched) each.deployStartedAtMs = clock.now();
   operation.savePlan();
+  const within = touched.filter((each) => inside.has(each));
   for (const { formerId } of within.toReversed()) {
     const present = await engine.inspectContainer(formerId);
     if (present === null) continue;
@@ -50,7 +55,7 @@ async function begin(member: MemberPlan, operation: Operation, context: RunConte
   }
   // Compose makes them again together with their parent, from what their tags mean.
   for (const each of within) {
-    await pointTag(each.reference, imageFor(each, operation.plan), engine);
+    await pointTag(each.reference, imageFor(each, plan), engine);
   }
 }
 
@@ -62,7 +67,7 @@ async function confirmUntouched(
 ): Promise<void> {
   const { container, formerId, wasUp } = member;
   const present = await ports.engine.inspectContainer(container);
-  // A scaled service: the `up` of its first container replaced this one too.
+  // Its tag has moved for another member: a person's `up` between the two replaced it too.
   if (member.role === "candidate" && present?.Image === plan.candidateImageId) return;
   const isUp = present !== null && (present.State.Running || present.State.Restarting);
   // PostgreSQL was stopped by its own procedure; a roll back by hand may mend what is down.

@@ -76,6 +76,24 @@ export function imageFor(member: MemberPlan, { candidateImageId }: UpdatePlan): 
   return member.role === "candidate" ? candidateImageId : member.formerImageId;
 }
 
+/**
+ * A member and the other replicas of its compose service: `up` knows no single one of them, so it
+ * replaces all of them at once.
+ */
+export function replicasOf(
+  member: MemberPlan,
+  { members }: Pick<UpdatePlan, "members">,
+): MemberPlan[] {
+  return members.filter(
+    (each) =>
+      each === member ||
+      (member.strategy === "compose" &&
+        each.strategy === "compose" &&
+        each.project?.project === member.project?.project &&
+        each.project?.service === member.project?.service),
+  );
+}
+
 /** The members that live in this one's namespaces, children of children too, parents first. */
 export function membersWithin(
   { container }: Pick<MemberPlan, "container">,
