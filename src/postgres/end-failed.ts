@@ -5,7 +5,7 @@
  * the engine is away nothing ends: the operation stays open, and the next recovery goes on.
  */
 import { awaitEngine } from "../update/await-engine.ts";
-import { attempt, type Failure, isEngineAway, isFailure } from "../update/failure.ts";
+import { attempt, type Failure, isEngineAway, isFailure, isUnanswered } from "../update/failure.ts";
 import type { ContainerReport, Outcome } from "../update/outcome.ts";
 import { parkedName } from "../update/plan.ts";
 import { quietly } from "../update/quietly.ts";
@@ -35,7 +35,7 @@ export async function endFailed(
   const engine = await attempt(failure.phase, member, () =>
     awaitEngine(context.ports, ENGINE_PATIENCE_MS),
   );
-  if (isEngineAway(engine)) return stayOpen(update, failure);
+  if (await isEngineAway(engine, context)) return stayOpen(update, failure);
   await quietly(context, () => removeHelpers(operation.id, context.ports.engine));
   if (isBefore(update.reached, "stop server")) return await startAgain(update, failure);
   if (isBefore(update.reached, "start dependents")) {
@@ -57,7 +57,9 @@ async function startAgain(update: PostgresUpdate, failure: Failure): Promise<Con
   const { operation, member, steps, context } = update;
   const server = await attempt(failure.phase, member, () => serverAgain(update));
   const companions = await attempt(failure.phase, member, () => companionsBack(update));
-  if (isEngineAway(server) || isEngineAway(companions)) return stayOpen(update, failure);
+  if (await isEngineAway([server, companions].find(isUnanswered), context)) {
+    return stayOpen(update, failure);
+  }
   const problems = [
     ...(isFailure(server) ? [server.why] : []),
     ...(isFailure(companions) ? [companions.why] : companions),
@@ -96,7 +98,8 @@ export async function goBackPostgres(
     const companions = await attempt("roll-back", member, () => companionsBack(update));
     const problems = isFailure(companions) ? [companions.why] : companions;
     if (problems.length === 0) return back;
-    const kind = isEngineAway(companions) ? ("engine-away" as const) : ("failed" as const);
+    const isAway = await isEngineAway(companions, context);
+    const kind = isAway ? ("engine-away" as const) : ("failed" as const);
     const why = [back.why, ...problems].filter((each) => each !== "").join("; ");
     return { ...back, kind, why, evidence: [...back.evidence, ...problems] };
   });
@@ -122,7 +125,9 @@ async function putServerBack(update: PostgresUpdate, mayRestore: boolean): Promi
   const result = await rollBack(operation, context);
   if (result.kind === "engine-away" || result.superseded.size > 0) return result;
   const proof = await attempt("roll-back", member, () => proveFormer(update));
-  if (isEngineAway(proof)) return { ...result, kind: "engine-away", why: proof.why };
+  if (isFailure(proof) && (await isEngineAway(proof, context))) {
+    return { ...result, kind: "engine-away", why: proof.why };
+  }
   if (result.kind === "rolled-back" && !isFailure(proof)) return result;
   const why = isFailure(proof) ? proof.why : result.why;
   if (!mayRestore || update.plan.failedDataPath !== null) return { ...result, kind: "failed", why };
@@ -134,7 +139,7 @@ async function putServerBack(update: PostgresUpdate, mayRestore: boolean): Promi
     await proveFormer(update);
   });
   if (!isFailure(second)) return { ...result, kind: "rolled-back", why: "" };
-  const kind = isEngineAway(second) ? "engine-away" : "failed";
+  const kind = (await isEngineAway(second, context)) ? "engine-away" : "failed";
   return { ...result, kind, why: `${why}; with the cold copy: ${second.why}` };
 }
 
@@ -194,7 +199,7 @@ async function afterCommitPoint(
 ): Promise<ContainerReport[]> {
   const { operation, member, plan, steps, context } = update;
   const isSame = await attempt("verify", member, () => hasSameExtensions(update));
-  if (isEngineAway(isSame)) return stayOpen(update, failure);
+  if (await isEngineAway(isSame, context)) return stayOpen(update, failure);
   if (isSame === true) {
     const stopped = await attempt("verify", member, async () => {
       await stopCompanions(plan.companions, "sidecar", context);
@@ -206,7 +211,7 @@ async function afterCommitPoint(
   await quietly(context, () => removeParked(update));
   const dump = await attempt("verify", member, () => dumpNewState(update));
   const companions = await attempt("verify", member, () => companionsBack(update));
-  if (isEngineAway(companions)) return stayOpen(update, failure);
+  if (await isEngineAway(companions, context)) return stayOpen(update, failure);
   const kept = isFailure(dump) ? `it could not be dumped: ${dump.why}` : `its dump is ${dump}`;
   const why = `${failure.why}. Extensions changed and applications may have written, so the new server keeps running; ${kept}. A person must decide.`;
   const evidence = isFailure(companions) ? [companions.why] : companions;

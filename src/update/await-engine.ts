@@ -1,4 +1,4 @@
-import { ENGINE_TIMEOUT, ENGINE_UNREACHABLE, isError } from "../errors.ts";
+import { ENGINE_TIMEOUT, ENGINE_UNREACHABLE, isError, OperatorError } from "../errors.ts";
 import type { Ports } from "../ports.ts";
 
 const PAUSE_MS = 1000;
@@ -6,6 +6,20 @@ const PAUSE_MS = 1000;
 /** Whether an error says only that the engine is away for now. */
 export function isEngineAway(error: unknown): boolean {
   return isError(error, ENGINE_UNREACHABLE) || isError(error, ENGINE_TIMEOUT);
+}
+
+/**
+ * Whether the engine answers at all, whatever it says. Not by the list of containers: one that hangs
+ * may hold that up.
+ */
+export async function isEngineThere({ engine }: Pick<Ports, "engine">): Promise<boolean> {
+  try {
+    await engine.ping();
+    return true;
+  } catch (error) {
+    if (!(error instanceof OperatorError)) throw error;
+    return !isEngineAway(error);
+  }
 }
 
 /**

@@ -9,6 +9,8 @@ import {
   RECREATION_REFUSED,
   STATE_UNWRITABLE,
 } from "../errors.ts";
+import { isEngineThere } from "./await-engine.ts";
+import type { RunContext } from "./context.ts";
 import type { Phase } from "./phases.ts";
 import type { MemberPlan } from "./plan.ts";
 
@@ -71,9 +73,20 @@ export function isFailure(result: unknown): result is Failure {
   );
 }
 
-const ENGINE_AWAY: readonly (string | null)[] = [ENGINE_UNREACHABLE.code, ENGINE_TIMEOUT.code];
+const UNANSWERED: readonly (string | null)[] = [ENGINE_UNREACHABLE.code, ENGINE_TIMEOUT.code];
 
-/** Whether a part of the procedure failed only because the engine is away for now. */
-export function isEngineAway(result: unknown): result is Failure {
-  return isFailure(result) && ENGINE_AWAY.includes(result.code);
+/** Whether the engine left a call unanswered: all of it may be away, or one call hangs (a dead NFS mount). */
+export function isUnanswered(result: unknown): result is Failure {
+  return isFailure(result) && UNANSWERED.includes(result.code);
+}
+
+/**
+ * Whether a part of the procedure failed only because the engine is away for now. One that answers
+ * everything else will not do this later either.
+ */
+export async function isEngineAway(
+  result: unknown,
+  { ports }: Pick<RunContext, "ports">,
+): Promise<boolean> {
+  return isUnanswered(result) && !(await isEngineThere(ports));
 }

@@ -5,7 +5,7 @@ import { undoBackup } from "./back-up.ts";
 import type { RunContext } from "./context.ts";
 import { putBackByCompose } from "./deploy-by-compose.ts";
 import { putBackByEngine } from "./deploy-by-engine.ts";
-import { attempt, type Failure, isEngineAway, isFailure } from "./failure.ts";
+import { attempt, type Failure, isEngineAway, isFailure, isUnanswered } from "./failure.ts";
 import { pointTag, presentImage } from "./image-tags.ts";
 import type { Operation } from "./operation.ts";
 import type { Outcome } from "./outcome.ts";
@@ -30,7 +30,8 @@ const PAUSE_MS = 1000;
 export interface RollBackResult {
   /**
    * `rolled-back`: every former image runs and no check is worse than before the update (I8).
-   * `engine-away`: nothing could be done now; the operation stays open for the next recovery.
+   * `engine-away`: nothing could be done now; the operation stays open for the next recovery. An
+   * engine that answers but cannot do one thing will not do it then either: that is `failed`.
    */
   kind: "rolled-back" | "failed" | "engine-away";
   why: string;
@@ -47,7 +48,7 @@ export interface RollBackResult {
  */
 export async function rollBack(operation: Operation, context: RunContext): Promise<RollBackResult> {
   await quietly(context, () => awaitEngine(context.ports, ENGINE_PATIENCE_MS));
-  let isEngineAwayNow = false;
+  let unanswered: Failure | null = null;
   const logs = new Map<string, readonly string[]>();
   const problems: string[] = [];
   const evidence: string[] = [];
@@ -72,7 +73,7 @@ export async function rollBack(operation: Operation, context: RunContext): Promi
       problems.push(`${member.container}: ${proof.why}`);
     });
     if (result === undefined) continue;
-    isEngineAwayNow ||= isEngineAway(result);
+    if (isUnanswered(result)) unanswered = result;
     if (result.code === CONTAINER_SUPERSEDED.code) {
       superseded.add(member.container);
       // Its backup is all that is left of what ran before.
@@ -80,8 +81,8 @@ export async function rollBack(operation: Operation, context: RunContext): Promi
       operation.savePlan();
     } else problems.push(`${member.container}: ${result.why}`);
   }
-  const end = isEngineAwayNow ? "engine-away" : "failed";
-  const kind = problems.length === 0 ? "rolled-back" : end;
+  if (problems.length === 0) return { kind: "rolled-back", why: "", evidence, logs, superseded };
+  const kind = (await isEngineAway(unanswered, context)) ? "engine-away" : "failed";
   return { kind, why: problems.join("; "), evidence, logs, superseded };
 }
 
@@ -100,7 +101,7 @@ async function persistently(
     if (tries >= ATTEMPTS || FINAL.has(result.code)) return result;
     context.progress({ kind: "note", text: `${result.why}; trying again` });
     await context.ports.clock.sleep(PAUSE_MS * tries);
-    if (isEngineAway(result)) {
+    if (isUnanswered(result)) {
       await quietly(context, () => awaitEngine(context.ports, ENGINE_PATIENCE_MS));
     }
   }

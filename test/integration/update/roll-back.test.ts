@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
+import type { RunReport } from "../../../src/update/outcome.ts";
+import {
+  type CallFault,
+  type EngineCall,
+  openEngineProxy,
+  type Watch,
+} from "../../faults/engine-proxy.ts";
 import { exitsAtOnce, neverHealthy, rareOnceWell, web } from "../../lab/behaviours.ts";
 import type { ImageSpec, Lab } from "../../lab/lab-types.ts";
 import { openLab } from "../../lab/open-lab.ts";
@@ -164,6 +173,22 @@ test("a candidate that fails goes, and what ran before runs again (I8)", async (
     assert.match(late.stderr, /parent, child: .*failed roll back.* is closed/);
     assert.doesNotMatch(await doctor(host), FAILED);
   });
+
+  await t.test("a container that the engine cannot remove calls for a person at once", async () => {
+    await lab.image("exits:latest", exitsAtOnce(4));
+    await using stuck = await openStuckEngine(lab, host);
+    // What an update removes first is its candidate, when it goes back. Cut off rather than left
+    // hanging: the same to who waits for an answer, only sooner.
+    stuck.proxy.watch(refusing("before", () => true));
+    const report = await stuck.run("update", "exits");
+    assert.deepEqual(outcomesOf(report), { exits: "rollback-failed" }, JSON.stringify(report));
+    const told = (await messagesAbout(host, "exits")).at(-1);
+    assert.equal(told?.tags?.[0], "sos");
+    assert.match(told?.message ?? "", /DELETE \/containers\//);
+    stuck.proxy.watch(null);
+    await stuck.run("recover");
+    assert.equal((await anchors(lab)).length, 2, "the way back is a person's now");
+  });
 });
 
 async function doctor(host: Host): Promise<string> {
@@ -182,4 +207,33 @@ async function startParent(lab: Lab): Promise<void> {
 async function stateOf(lab: Lab, container: string): Promise<string> {
   const format = "{{.State.Status}} {{.State.Health.Status}}";
   return (await lab.docker(["inspect", "--format", format, container])).stdout;
+}
+
+/** The same host with an engine that can be made to refuse. */
+async function openStuckEngine(lab: Lab, host: Host) {
+  const proxy = await openEngineProxy(join(lab.dir, "proxy.sock"), lab.engine.socket);
+  const config = join(lab.dir, "through-proxy.yaml");
+  writeFileSync(config, readFileSync(host.config, "utf8").replace(lab.engine.url, proxy.url));
+  return {
+    proxy,
+    async run(...words: string[]): Promise<RunReport> {
+      const options = { config, timeoutMs: 300_000 };
+      return JSON.parse((await lab.pratique([...words, "--json"], options)).stdout) as RunReport;
+    },
+    [Symbol.asyncDispose]: () => proxy[Symbol.asyncDispose](),
+  };
+}
+
+/** Nothing removes a container. */
+function refusing(kind: CallFault["kind"], isMeant: (call: EngineCall) => boolean): Watch {
+  return {
+    at: "every",
+    counts: (call) => call.name === "DELETE /containers/{id}" && isMeant(call),
+    fault: { kind, act: () => {} },
+  };
+}
+
+async function anchors(lab: Lab): Promise<string[]> {
+  const named = ["ps", "--all", "--filter", "name=pratique-anchor-", "--format", "{{.Names}}"];
+  return (await lab.docker(named)).stdout.split("\n").filter((name) => name !== "");
 }
