@@ -18,8 +18,11 @@ export async function confirmDeployed(operation: Operation, context: RunContext)
 }
 
 /** Removes the parked former containers; volumes stay, the new containers have them. */
-export async function removeFormer(operation: Operation, context: RunContext): Promise<void> {
-  for (const member of operation.plan.members.toReversed()) {
+export async function removeFormer(
+  { plan }: Pick<Operation, "plan">,
+  context: RunContext,
+): Promise<void> {
+  for (const member of plan.members.toReversed()) {
     const present = await context.ports.engine.inspectContainer(member.container);
     if (present === null || present.Id === member.formerId) continue;
     await context.ports.engine.removeContainer(member.formerId, { force: true });

@@ -11,7 +11,28 @@ export async function finishOperation(
   context: RunContext,
 ): Promise<void> {
   operation.step("clean-up", null);
+  await removeLeftovers(operation, end, context);
+  operation.close(end);
+}
+
+/**
+ * The same where every clean-up before was interrupted: closed first, so that this is the last one.
+ * What is left then, the sweep of each run removes.
+ */
+export async function finishAtLast(
+  operation: Operation,
+  end: OperationEnd,
+  context: RunContext,
+): Promise<void> {
+  operation.close(end);
+  await removeLeftovers(operation, end, context);
+}
+
+async function removeLeftovers(
+  operation: Operation,
+  end: OperationEnd,
+  context: RunContext,
+): Promise<void> {
   if (end === "committed") await removeFormer(operation, context);
   await cleanUp(operation, end === "committed" ? "committed" : "not-committed", context);
-  operation.close(end);
 }

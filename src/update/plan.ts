@@ -5,7 +5,7 @@
  */
 import type { Decision } from "../policy/decision.ts";
 import type { BackupRotation } from "../policy/retention.ts";
-import type { ComposeProject, ContainerInspect } from "../ports.ts";
+import type { ComposeProject, ContainerInspect, ContainerSummary } from "../ports.ts";
 import type { PostgresPlan } from "../postgres/postgres-plan.ts";
 import type { HealthReport } from "../services/health-report.ts";
 import type { Digest } from "../values/digest.ts";
@@ -127,6 +127,16 @@ export function parkedName(container: string, operationId: string): string {
 /** Name of a never-started container that keeps an image through `docker image prune -a`. */
 export function anchorName(operationId: string, role: string): string {
   return `pratique-anchor-${operationId}-${role}`;
+}
+
+/** The operation that an anchor or a parked container belongs to; null for every other container. */
+export function operationIn({
+  name,
+  labels,
+}: Pick<ContainerSummary, "name" | "labels">): string | null {
+  const labelled = labels[OPERATION_LABEL];
+  if (labelled !== undefined && name.startsWith(anchorName(labelled, ""))) return labelled;
+  return /-pratique-former-([0-9a-f]{8})$/.exec(name)?.[1] ?? null;
 }
 
 /** Label of everything that belongs to one operation and to nobody else. */

@@ -12,10 +12,12 @@ import { countRecoveryAttempt, operationSteps, unfinishedOperations } from "../s
 import { awaitEngine } from "./await-engine.ts";
 import type { RunContext } from "./context.ts";
 import type { Failure } from "./failure.ts";
+import { finishAtLast } from "./finish-operation.ts";
 import { type Operation, resumeOperation } from "./operation.ts";
 import type { ContainerReport, Outcome } from "./outcome.ts";
 import type { Phase } from "./phases.ts";
 import { candidatesOf, type UpdatePlan } from "./plan.ts";
+import { quietly } from "./quietly.ts";
 import { recordEnd } from "./record-operation.ts";
 import { abandon, goBack, tidy } from "./run-update.ts";
 import { Steps } from "./steps.ts";
@@ -71,7 +73,8 @@ async function recoverOne(
   const end = recordedEnd(phases);
   if (end !== null) {
     // The outcome was told before; only what lies about is left to do, and it is not worth a person.
-    if (attempts > MAX_ATTEMPTS) operation.close(end);
+    const isLast = attempts > MAX_ATTEMPTS;
+    if (isLast) await quietly(context, () => finishAtLast(operation, end, context));
     else await tidy(operation, end, steps, context);
     return [];
   }

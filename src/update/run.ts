@@ -10,7 +10,7 @@ import { quietly } from "./quietly.ts";
 import { tellSummary } from "./record.ts";
 import { recoverUnfinished } from "./recover.ts";
 import { STAY_MS, sendOutbox } from "./send-outbox.ts";
-import { sweepCandidates } from "./sweep-candidates.ts";
+import { sweepLeftovers } from "./sweep-leftovers.ts";
 
 /** What a run's work came to. */
 export interface RunResult {
@@ -56,7 +56,7 @@ export async function asRun(
     closeInterruptedRuns(state, runId, "the process ended before the run did", need);
     context.audit.write({ event: "run", run: runId, kind, outcome: "begins" });
     const recovered = await recoverUnfinished(context);
-    await quietly(context, () => sweepCandidates(context));
+    await sweepLeftovers(context);
     const result = await untilStopped(() => work(runId), stop);
     const containers = [...recovered, ...result.containers];
     const report: RunReport = {

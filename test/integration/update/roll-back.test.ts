@@ -174,6 +174,29 @@ test("a candidate that fails goes, and what ran before runs again (I8)", async (
     assert.doesNotMatch(await doctor(host), FAILED);
   });
 
+  await t.test("what no clean-up could remove is removed as soon as it can be", async () => {
+    await lab.image("ill:latest", neverHealthy("well four"));
+    await lab.image("probed-by-http:latest", web("well four"));
+    await using stuck = await openStuckEngine(lab, host);
+    // Compose itself removes what it replaces; what pratique removes here is in the clean-up.
+    stuck.proxy.watch(refusing("error", ({ isCompose }) => !isCompose));
+    assert.deepEqual(outcomesOf(await stuck.run("update", "ill", "probed-by-http")), {
+      ill: "rolled-back",
+      "probed-by-http": "updated",
+    });
+    // One more than a recovery tries.
+    for (let attempts = 1; attempts <= 6; attempts += 1) await stuck.run("recover");
+    assert.equal((await leftovers(lab)).length, 5, "two anchors each, and the former container");
+    const foreign = "pratique-anchor-deadbeef-former-0";
+    const label = ["--label", "pratique.operation=deadbeef"];
+    await lab.docker(["create", "--name", foreign, ...label, `${REGISTRY}/ill:latest`]);
+    stuck.proxy.watch(null);
+    await stuck.run("recover");
+    assert.deepEqual(await leftovers(lab), [foreign], "another state may know that one");
+    await lab.docker(["rm", foreign]);
+    assert.deepEqual(await backupsOf(lab, "ill"), goodBackups);
+  });
+
   await t.test("a container that the engine cannot remove calls for a person at once", async () => {
     await lab.image("exits:latest", exitsAtOnce(4));
     await using stuck = await openStuckEngine(lab, host);
@@ -187,7 +210,7 @@ test("a candidate that fails goes, and what ran before runs again (I8)", async (
     assert.match(told?.message ?? "", /DELETE \/containers\//);
     stuck.proxy.watch(null);
     await stuck.run("recover");
-    assert.equal((await anchors(lab)).length, 2, "the way back is a person's now");
+    assert.equal((await leftovers(lab)).length, 2, "the way back is a person's now");
   });
 });
 
@@ -233,7 +256,8 @@ function refusing(kind: CallFault["kind"], isMeant: (call: EngineCall) => boolea
   };
 }
 
-async function anchors(lab: Lab): Promise<string[]> {
-  const named = ["ps", "--all", "--filter", "name=pratique-anchor-", "--format", "{{.Names}}"];
+/** Anchors and parked containers. */
+async function leftovers(lab: Lab): Promise<string[]> {
+  const named = ["ps", "--all", "--filter", "name=pratique-", "--format", "{{.Names}}"];
   return (await lab.docker(named)).stdout.split("\n").filter((name) => name !== "");
 }
