@@ -343,7 +343,7 @@ export interface ComposeProject {
 
 export type DryRun =
   | { kind: "no-change" }
-  /** Nothing differs from the files; these containers are not up and would be started as they are. */
+  /** Nothing differs from the files; these containers, in a crash loop or ended, would be started. */
   | { kind: "starts"; containers: readonly string[] }
   | { kind: "drift"; planned: readonly string[] }
   | { kind: "unreadable"; why: string };

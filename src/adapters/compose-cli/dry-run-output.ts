@@ -20,7 +20,10 @@ const LOG = /^time="[^"]*" level=(\w+) msg="(.*)"$/;
 const MISSING_VARIABLE = /^The \\?"([^"\\]+)\\?" variable is not set/;
 /** Words of an event that say nothing beside the other one. */
 const PLAIN_WORDS = ["", "Done"];
-/** One that is down, or between two starts of a crash loop. */
+/**
+ * One between two starts of a crash loop, or that an ended `docker compose run` has left. A stopped
+ * one of the service itself is said to be "Created" first, as one that `up` makes.
+ */
 const STARTS = ["Starting", "Started"];
 /** Waiting for a dependency changes nothing; one that would be started says so as well. */
 const WAITS = ["Waiting", "Healthy", "Exited"];
