@@ -355,6 +355,15 @@ export const COMPOSE_CHANGED = defineError({
   stateLeft: "The former container runs; the edit was not applied.",
 });
 
+export const COMPOSE_CUT_OFF = defineError({
+  code: "COMPOSE_CUT_OFF",
+  exit: EXIT.failed,
+  what: (container: string, why: string) =>
+    `Compose could not finish the update of ${container}: ${why}`,
+  next: "Mend what ended it (`pratique doctor`, the engine's own log), then run `pratique update` again.",
+  stateLeft: "The former container was put back; nothing counts against the image.",
+});
+
 export const DEPLOY_FAILED = defineError({
   code: "DEPLOY_FAILED",
   exit: EXIT.failed,

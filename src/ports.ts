@@ -348,7 +348,12 @@ export type DryRun =
   | { kind: "drift"; planned: readonly string[] }
   | { kind: "unreadable"; why: string };
 
-export type ComposeResult = { kind: "done" } | { kind: "failed"; why: string };
+export type ComposeResult =
+  | { kind: "done" }
+  /** Compose ended by itself and says why. */
+  | { kind: "refused"; why: string }
+  /** Not started, out of time, ended by a signal, or the engine went away: no answer at all. */
+  | { kind: "cut-off"; why: string };
 
 export interface Compose {
   /** Whether files, env files and working folder are readable here; the missing path if not. */

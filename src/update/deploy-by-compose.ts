@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
-import { COMPOSE_CHANGED, CONTAINER_SUPERSEDED, DEPLOY_FAILED } from "../errors.ts";
+import {
+  COMPOSE_CHANGED,
+  COMPOSE_CUT_OFF,
+  CONTAINER_SUPERSEDED,
+  DEPLOY_FAILED,
+} from "../errors.ts";
 import { isOneOff } from "../policy/compose-project.ts";
 import type { ComposeProject, ContainerSummary, Ports } from "../ports.ts";
+import { isEngineThere } from "./await-engine.ts";
 import { formerPolicy, recreateFormer } from "./deploy-by-engine.ts";
 import type { Operation } from "./operation.ts";
 import { imageFor, type MemberPlan, membersWithin, replicasOf } from "./plan.ts";
@@ -38,7 +44,11 @@ export async function deployByCompose(
     throw CONTAINER_SUPERSEDED(member.container);
   }
   const result = await up(member, operation, deps);
-  if (result.kind === "failed") throw DEPLOY_FAILED(member.container, result.why);
+  if (result.kind !== "done") {
+    // Without an engine nobody tried the candidate, whatever compose makes of that.
+    const isTried = result.kind === "refused" && (await isEngineThere(deps));
+    throw (isTried ? DEPLOY_FAILED : COMPOSE_CUT_OFF)(member.container, result.why);
+  }
   if (member.role === "candidate" || (await isReplaced(member, operation, deps.engine))) return;
   throw DEPLOY_FAILED(member.container, "compose left it in the namespace of a former container");
 }

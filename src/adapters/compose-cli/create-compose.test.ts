@@ -29,7 +29,7 @@ test("whatever labels say, each value reaches compose as one argument and no ser
       const how = { operationId: "op", timeoutMs: 20_000 };
       const result = await compose.up({ project, service, ...paths }, [service], how);
       if ([service, file, project].some((text) => text.includes("\0"))) {
-        assert.equal(result.kind, "failed", "no program can be given such an argument");
+        assert.equal(result.kind, "cut-off", "no program can be given such an argument");
         return;
       }
       assert.equal(result.kind, "done");
@@ -54,4 +54,26 @@ test("whatever labels say, each value reaches compose as one argument and no ser
     }),
     { numRuns: 20 },
   );
+});
+
+test("an up that was ended from outside is none that compose ended", async () => {
+  using folder = temporaryFolder();
+  const program = join(folder.path, "program");
+  const where = { workingFolder: "", files: ["compose.yaml"], environmentFiles: [] };
+  const project = { project: "p", service: "web", ...where };
+  const kindOf = async (script: string, { command = program, timeoutMs = 60_000 } = {}) => {
+    const onlyUp = 'case "$*" in *" up "*) ;; *) exit 0;; esac';
+    writeFileSync(program, `#!/bin/sh\n${onlyUp}\n${script}\n`);
+    chmodSync(program, 0o755);
+    const environment = { PATH: process.env.PATH };
+    const compose = createCompose({ endpoint: "unix:///d", command: [command], environment });
+    return (await compose.up(project, ["web"], { operationId: "op", timeoutMs })).kind;
+  };
+  assert.equal(await kindOf("exit 0"), "done");
+  assert.equal(await kindOf("echo 'Error response from daemon: no' >&2; exit 1"), "refused");
+  assert.equal(await kindOf("echo 'Cannot connect to the Docker daemon' >&2; exit 1"), "cut-off");
+  assert.equal(await kindOf("kill -9 $$"), "cut-off");
+  assert.equal(await kindOf("echo canceled >&2; exit 130"), "cut-off");
+  assert.equal(await kindOf("exec sleep 60", { timeoutMs: 100 }), "cut-off");
+  assert.equal(await kindOf("", { command: join(folder.path, "not-there") }), "cut-off");
 });

@@ -6,7 +6,7 @@ import { OPERATION_MARK } from "../system/processes.ts";
 import { type ProgramResult, runProgram } from "../system/run-program.ts";
 import { isAtLeast, JSON_PROGRESS } from "./compose-version.ts";
 import { judgeDryRun } from "./dry-run-output.ts";
-import { failureText } from "./failure-text.ts";
+import { failureText, isEngineLost } from "./failure-text.ts";
 import { selectServices } from "./select-services.ts";
 import { serviceDigest } from "./service-digest.ts";
 
@@ -28,6 +28,9 @@ const READ_TIMEOUT_MS = 2 * 60_000;
 const MODEL_BYTES = 16 * 1024 * 1024;
 /** Looking ahead before `up`: a dry run waits for dependencies that are still starting. */
 const PROBE_TIMEOUT_MS = 20_000;
+
+/** Exit codes from here on mean a signal. */
+const SIGNAL_EXITS = 128;
 
 const UP = ["up", "--detach", "--no-deps", "--no-build", "--pull", "never"];
 
@@ -130,8 +133,9 @@ export function createCompose(options: ComposeOptions): Compose {
         operationId,
         timeoutMs,
       });
-      const failure = failureOf(result);
-      return failure === null ? { kind: "done" } : { kind: "failed", why: failure };
+      const why = failureOf(result);
+      if (why === null) return { kind: "done" };
+      return { kind: isAnswer(result) ? "refused" : "cut-off", why };
     },
   };
 }
@@ -180,6 +184,12 @@ function failureOf(result: ProgramResult): string | null {
     case "output-refused":
       return "compose was stopped";
   }
+}
+
+/** Compose catches signals: it ends with 130 or 143 then. */
+function isAnswer(result: ProgramResult): boolean {
+  if (result.kind !== "exited" || result.exitCode >= SIGNAL_EXITS) return false;
+  return !isEngineLost(result.stderr);
 }
 
 function versionIn(result: ProgramResult): string | null {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { failureText } from "./failure-text.ts";
+import { failureText, isEngineLost } from "./failure-text.ts";
 
 const FILES = "compose refuses its files; `docker compose config --quiet` in their folder says why";
 
@@ -73,4 +73,26 @@ describe("the words of a failed compose", () => {
     const long = `Error response from daemon: ${"x".repeat(5000)}`;
     assert.ok(failureText(`${long}1\n${long}2\n${long}3\n${long}4`).length <= 600);
   });
+});
+
+describe("a compose that lost the engine", () => {
+  const rows: Array<[string, string, boolean]> = [
+    ["could not connect", "Cannot connect to the Docker daemon at unix:///d. Is it running?", true],
+    [
+      "was cut off in a call",
+      'error during connect: Post "http://d/containers/x/start": EOF',
+      true,
+    ],
+    ["was cut off in an answer", " Container web-1  Recreate\nunexpected EOF\n", true],
+    ["says so in JSON", '{"error":true,"message":"unexpected EOF"}', true],
+    [
+      "was answered, whatever the answer quotes",
+      "Error response from daemon: failed to create shim task: unexpected EOF",
+      false,
+    ],
+    ["says nothing of the kind", "no such service: web", false],
+  ];
+  for (const [name, output, expected] of rows) {
+    test(name, () => assert.equal(isEngineLost(output), expected));
+  }
 });

@@ -3,6 +3,12 @@ const MAX_LENGTH = 600;
 const PROGRESS = /^(?:DRY-RUN MODE -\s+)?(?:Container|Network|Volume|Image)\s+\S+\s+\w+$/;
 const REMARK = /^time="[^"]*" level=(?:warning|info|debug) /;
 
+/** How docker's own client, which compose is built on, says that the engine went away. */
+const ENGINE_LOST =
+  /^(?:Cannot connect to the Docker daemon|error during connect)|(?:\bEOF|connection reset by peer|broken pipe)$/i;
+/** Whatever follows, the engine was there to say it. */
+const ENGINE_ANSWERED = /^Error response from daemon: /;
+
 /** Messages that name things but never quote what stands in the files. */
 const SAFE = [
   /^Error response from daemon: /,
@@ -27,13 +33,25 @@ const UNQUOTED =
  * also without quotation marks, and a value may be a secret (I12): of those only the place is kept.
  */
 export function failureText(output: string): string {
-  const lines = output
-    .split("\n")
-    .map((line) => messageIn(line.trim()))
-    .filter((line) => line !== "" && !REMARK.test(line));
+  const lines = messagesIn(output);
   const telling = lines.filter((line) => !PROGRESS.test(line));
   const words = (telling.length > 0 ? telling : lines).map(withoutContent);
   return [...new Set(words)].slice(-MAX_LINES).join("; ").slice(0, MAX_LENGTH);
+}
+
+/**
+ * Whether a failed program lost its connection to the engine. Its exit code is the same for every
+ * failure; only its words tell.
+ */
+export function isEngineLost(output: string): boolean {
+  return messagesIn(output).some((line) => ENGINE_LOST.test(line) && !ENGINE_ANSWERED.test(line));
+}
+
+function messagesIn(output: string): string[] {
+  return output
+    .split("\n")
+    .map((line) => messageIn(line.trim()))
+    .filter((line) => line !== "" && !REMARK.test(line));
 }
 
 /** With `--progress json` errors are JSON lines too; everything else there is no error. */

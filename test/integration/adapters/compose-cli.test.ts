@@ -246,8 +246,8 @@ test("a failed up says why, in a line, without values", async () => {
   content.services.web = web;
   write();
   const result = await compose.up(project, ["web"], UP);
-  assert.equal(result.kind, "failed");
-  const why = result.kind === "failed" ? result.why : "";
+  assert.equal(result.kind, "refused");
+  const why = result.kind === "refused" ? result.why : "";
   assert.match(why, /port is already allocated/);
   assert.ok(!why.includes("\n") && !why.includes("hunter2") && why.length <= 600, why);
 });
@@ -264,7 +264,7 @@ test("up is ended at its time-out, and an orphan is found by its mark and ended"
   content.services.web.environment.MODE = "edited";
   write();
   const short = await compose.up(project, ["web"], { operationId: "short", timeoutMs: 1500 });
-  assert.deepEqual(short, { kind: "failed", why: "compose did not end within 2 s" });
+  assert.deepEqual(short, { kind: "cut-off", why: "compose did not end within 2 s" });
 
   // What an interrupted `up` leaves under a temporary name is in the way of the next one.
   const left = await lab.docker(["ps", "--all", "--quiet", "--filter", "name=project-web-1"]);
@@ -279,9 +279,27 @@ test("up is ended at its time-out, and an orphan is found by its mark and ended"
     return count > 0 ? count : undefined;
   });
   assert.ok(ended >= 1);
-  assert.equal((await running).kind, "failed");
+  assert.equal((await running).kind, "cut-off");
   assert.equal(await processes.endMarked("orphan"), 0);
   assert.equal(await processes.endMarked("somebody-else"), 0);
+
+  for (const end of ["kill", "restart"] as const) {
+    content.services.web.environment.MODE = `edited before ${end}`;
+    write();
+    await lab.compose(folder, ["rm", "--force", "--stop", "web"]);
+    await lab.compose(folder, ["up", "--detach"]);
+    content.services.web.environment.MODE = `edited for ${end}`;
+    write();
+    const replacing = compose.up(project, ["web"], UP);
+    await pollUntil("the new container is made", 60_000, async () => {
+      const { stdout } = await lab.docker(["ps", "--all", "--filter", "status=created", "--quiet"]);
+      return stdout !== "" || undefined;
+    });
+    await lab.engine[end]();
+    const { kind } = await replacing;
+    assert.equal(kind, "cut-off", `an engine that ${end}s says nothing about the image`);
+    if (end === "kill") await lab.engine.start();
+  }
 });
 
 test("compose gets no secret of ours, and its operation's mark", async () => {

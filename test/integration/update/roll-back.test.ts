@@ -174,6 +174,24 @@ test("a candidate that fails goes, and what ran before runs again (I8)", async (
     assert.doesNotMatch(await doctor(host), FAILED);
   });
 
+  await t.test("an engine that compose lost says nothing about the image (I11)", async () => {
+    host.configure(`${SERVICES}retry:\n  maxAttempts: 1\n`);
+    const { imageId } = await lab.image("unstartable:latest", web("well three"));
+    await using stuck = await openStuckEngine(lab, host);
+    stuck.proxy.watch({
+      at: "every",
+      counts: ({ name, isCompose }) => isCompose && name === "POST /containers/create",
+      fault: { kind: "before", act: () => {} },
+    });
+    const lost = await stuck.run("update", "unstartable");
+    assert.deepEqual(outcomesOf(lost), { unstartable: "rolled-back" }, JSON.stringify(lost));
+    stuck.proxy.watch(null);
+    const again = await stuck.run("update", "unstartable");
+    assert.deepEqual(outcomesOf(again), { unstartable: "updated" }, JSON.stringify(again));
+    assert.equal(await runningImage(lab, "unstartable"), imageId);
+    host.configure(SERVICES);
+  });
+
   await t.test("what no clean-up could remove is removed as soon as it can be", async () => {
     await lab.image("ill:latest", neverHealthy("well four"));
     await lab.image("probed-by-http:latest", web("well four"));
