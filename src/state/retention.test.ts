@@ -8,7 +8,7 @@ import { addApproval, listApprovals } from "./approvals.ts";
 import { logFolder, openAuditLog } from "./audit-log.ts";
 import { saveCandidate } from "./candidates.ts";
 import { firstSeen } from "./first-seen.ts";
-import { closeOperation, openOperation, unfinishedOperations } from "./journal.ts";
+import { closeOperation, failedRollbacks, openOperation, unfinishedOperations } from "./journal.ts";
 import { enqueueMessage, listMessages, markDelivered } from "./outbox.ts";
 import { putInQueue } from "./queue.ts";
 import { removeOldState } from "./retention.ts";
@@ -102,6 +102,9 @@ test("removes history after two years, and never what is still open", () => {
     "rollback-failed",
   );
   closeOperation(state, openOperation(state, { ...open, containers: ["done"] }), "committed");
+  for (const end of ["rollback-failed", "committed"] as const) {
+    closeOperation(state, openOperation(state, { ...open, containers: ["mended"] }), end);
+  }
   const idle = beginRun(state, { kind: "check", host: "amy", dryRun: false });
   closeInterruptedRuns(state, null, "killed");
   recordUpdate(state, {
@@ -147,6 +150,11 @@ test("removes history after two years, and never what is still open", () => {
   assert.deepEqual(
     unfinishedOperations(state).map(({ containers }) => containers),
     [["open"]],
+  );
+  assert.deepEqual(
+    failedRollbacks(state).map(({ containers }) => containers),
+    [["failed"]],
+    "what was mended does not come back",
   );
   assert.deepEqual(
     listRuns(state).map(({ id }) => id),

@@ -3,6 +3,7 @@
 import { readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { logFolder } from "./audit-log.ts";
+import { failedRollbacks } from "./journal.ts";
 import { reportFolder } from "./scan-reports.ts";
 import type { State } from "./state.ts";
 
@@ -83,14 +84,20 @@ function digestsInUse(state: State): Set<unknown> {
 
 function removeRows(state: State, historyBeforeMs: number, scansBeforeMs: number): number {
   // Children before parents; a run stays as long as anything refers to it.
-  const deletions: Array<[string, number]> = [
+  const waiting = JSON.stringify(failedRollbacks(state).map(({ id }) => id));
+  const deletions: [sql: string, beforeMs: number, ...others: string[]][] = [
     [
       "DELETE FROM scans WHERE scanned_at_ms < ? AND digest NOT IN " +
         `(SELECT digest FROM (${IN_USE}) WHERE digest IS NOT NULL)`,
       scansBeforeMs,
     ],
     ["DELETE FROM updates WHERE at_ms < ?", historyBeforeMs],
-    ["DELETE FROM operations WHERE closed_at_ms < ? AND end <> 'rollback-failed'", historyBeforeMs],
+    [
+      `DELETE FROM operations WHERE closed_at_ms < ?
+         AND id NOT IN (SELECT value FROM json_each(?))`,
+      historyBeforeMs,
+      waiting,
+    ],
     [
       `DELETE FROM runs WHERE ended_at_ms < ?
          AND id NOT IN (SELECT run_id FROM operations) AND id NOT IN (SELECT run_id FROM updates)`,
@@ -106,8 +113,8 @@ function removeRows(state: State, historyBeforeMs: number, scansBeforeMs: number
   ];
   return state.transaction(() => {
     let removed = 0;
-    for (const [sql, beforeMs] of deletions) {
-      removed += Number(state.database.prepare(sql).run(beforeMs).changes);
+    for (const [sql, ...values] of deletions) {
+      removed += Number(state.database.prepare(sql).run(...values).changes);
     }
     return removed;
   });
