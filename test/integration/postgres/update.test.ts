@@ -94,14 +94,13 @@ test("a minor update keeps every database, role, extension and row, and starts e
   assert.equal(copies.length, KEPT_COPIES, `the oldest copy goes: ${copies.join(", ")}`);
   assert.ok(!copies.some((name) => name.includes("2020")));
   const others = files.filter((name) => !copies.includes(name));
-  assert.deepEqual(others.map((name) => name.replace(/\d{8}T\d{6}Z/, "T")).toSorted(), [
-    "postgres-T.sql.gz",
-    "postgres-T.sql.gz.json",
-  ]);
+  const shapes = new Set(others.map((name) => name.replace(/\d{8}T\d{6}Z/, "T")));
+  assert.deepEqual([...shapes].toSorted(), ["postgres-T.sql.gz", "postgres-T.sql.gz.json"]);
   const listed = await host.pratique("rollback", "list-postgres", "--json");
   assert.equal(listed.code, 0, listed.stdout + listed.stderr);
   const kinds = (JSON.parse(listed.stdout).backups as { kind: string }[]).map(({ kind }) => kind);
-  assert.deepEqual(kinds.toSorted(), ["dump", ...copies.map(() => "snapshot")]);
+  assert.equal(kinds.filter((kind) => kind === "snapshot").length, copies.length);
+  assert.equal(kinds.length, copies.length + others.length / 2);
   const events = (await host.messages()).map(({ message }) =>
     message?.split("\n")[0]?.slice(0, 12),
   );
