@@ -9,6 +9,7 @@ import { attempt, type Failure, isEngineAway, isFailure, isUnanswered } from "./
 import { pointTag, presentImage } from "./image-tags.ts";
 import type { Operation } from "./operation.ts";
 import type { Outcome } from "./outcome.ts";
+import { outlastStop } from "./outlast-stop.ts";
 import { candidatesOf, followersOf, imageFor, type MemberPlan, membersWithin } from "./plan.ts";
 import { quietly } from "./quietly.ts";
 import { isCutOff } from "./replaced.ts";
@@ -60,6 +61,7 @@ export async function rollBack(operation: Operation, context: RunContext): Promi
       continue;
     }
     operation.step("roll-back", member);
+    await quietly(context, () => outlastStop(member, operation, context));
     const result = await persistently(member, context, async () => {
       await quietly(context, () => stopWithin(member, operation, context));
       const log = await putBack(member, operation, context);

@@ -1,5 +1,5 @@
 import { isCandidateTag } from "../policy/backup-names.ts";
-import { findOperation, unfinishedOperations } from "../state/journal.ts";
+import { failedRollbacks, findOperation, unfinishedOperations } from "../state/journal.ts";
 import { removeAnchors } from "./anchor-image.ts";
 import { removeFormer } from "./commit.ts";
 import type { RunContext } from "./context.ts";
@@ -18,17 +18,17 @@ export async function sweepLeftovers(context: RunContext): Promise<void> {
 }
 
 /**
- * Anchors and parked containers of operations that have ended well. Those of an open one are its
- * way back, those of a failed roll back a person's, and what the state does not know is not ours.
+ * Anchors of operations that are over, and parked containers of those that have ended well. Those of
+ * an open one are its way back, those of a failed roll back a person's until they have settled it, and
+ * what the state does not know is not ours.
  */
 async function sweepContainers(context: RunContext): Promise<void> {
   const { engine } = context.ports;
+  const waiting = new Set(failedRollbacks(context.state).map(({ id }) => id));
   const left = (await engine.listContainers()).flatMap((each) => operationIn(each) ?? []);
   for (const id of new Set(left)) {
     const operation = findOperation<UpdatePlan>(context.state, id);
-    if (operation === null || operation.end === null || operation.end === "rollback-failed") {
-      continue;
-    }
+    if (operation === null || operation.end === null || waiting.has(id)) continue;
     await quietly(context, async () => {
       if (operation.end === "committed") await removeFormer(operation, context);
       await removeAnchors(engine, id);

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { RunReport } from "../../../src/update/outcome.ts";
 import {
   type CallFault,
@@ -9,9 +10,11 @@ import {
   openEngineProxy,
   type Watch,
 } from "../../faults/engine-proxy.ts";
+import { killTree } from "../../faults/processes.ts";
 import { exitsAtOnce, neverHealthy, rareOnceWell, web } from "../../lab/behaviours.ts";
 import type { ImageSpec, Lab } from "../../lab/lab-types.ts";
 import { openLab } from "../../lab/open-lab.ts";
+import { pollUntil } from "../../lab/poll-until.ts";
 import {
   backupsOf,
   composeUp,
@@ -59,6 +62,17 @@ const SPOILER: ImageSpec = {
   ...PARENT,
   files: { ...PARENT.files, "/spoil": "#!/bin/sh\nrm -f /www/data/*\nexec /start" },
   cmd: ["/spoil"],
+};
+
+const DEAF_FOR_S = 4;
+/** Says that it was told to stop, and goes on. */
+const DEAF: ImageSpec = {
+  ...web("well one"),
+  files: {
+    ...web("well one").files,
+    "/start":
+      "#!/bin/sh\ntrap ': >/www/told' TERM\nhttpd -f -p 80 -h /www &\nwhile :; do wait; done",
+  },
 };
 
 test("a candidate that fails goes, and what ran before runs again (I8)", async (t) => {
@@ -190,6 +204,25 @@ test("a candidate that fails goes, and what ran before runs again (I8)", async (
     assert.deepEqual(outcomesOf(again), { unstartable: "updated" }, JSON.stringify(again));
     assert.equal(await runningImage(lab, "unstartable"), imageId);
     host.configure(SERVICES);
+  });
+
+  await t.test("a stop that outlives a killed update does not end what is back", async () => {
+    const { reference } = await lab.image("deaf:latest", DEAF);
+    await runContainer(lab, "deaf", reference, ["--stop-timeout", String(DEAF_FOR_S)]);
+    const former = await containerId(lab, "deaf");
+    await lab.image("deaf:latest", web("well two"));
+    const child = lab.startPratique(["update", "deaf"], { config: host.config });
+    await pollUntil("it is told to stop", 60_000, async () => {
+      const asked = await lab.docker(["exec", "deaf", "ls", "/www"], { mayFail: true });
+      return asked.stdout.includes("told") ? true : undefined;
+    });
+    const toldMs = performance.now();
+    killTree(child.pid ?? 0);
+    const recovered = await host.run("recover");
+    assert.deepEqual(outcomesOf(recovered), { deaf: "rolled-back" }, JSON.stringify(recovered));
+    await sleep(Math.max(0, toldMs + (DEAF_FOR_S + 2) * 1000 - performance.now()));
+    assert.equal(await stateOf(lab, "deaf"), "running healthy");
+    assert.equal(await containerId(lab, "deaf"), former);
   });
 
   await t.test("what no clean-up could remove is removed as soon as it can be", async () => {
