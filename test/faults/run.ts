@@ -32,6 +32,7 @@ const MOST_ERROR_CHARACTERS = 3000;
 const SURROUNDINGS = [
   "test/faults/races.test.ts",
   "test/faults/full-disk.test.ts",
+  "test/faults/postgres.test.ts",
   "test/integration/adapters/docker-engine*.test.ts",
   "test/integration/postgres/{after-commit,candidates,preflight,restore,restore-database,variants}.test.ts",
   "test/integration/services/critical-updates.test.ts",
