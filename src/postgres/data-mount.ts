@@ -36,9 +36,10 @@ export function findDataMount(
   return { type, source, target, dataDirectory };
 }
 
-/** Whether another container has the same place mounted. */
+/** Whether another container has the same place mounted so that a server could run on it. */
 export function sharesMount(other: ContainerInspect, mount: DataMount, hostPath: string): boolean {
   return (other.Mounts ?? []).some((theirs) => {
+    if (theirs.RW === false) return false;
     if (mount.type === "volume" && theirs.Type === "volume") return theirs.Name === mount.source;
     const source = String(theirs.Source ?? "");
     if (theirs.Type !== "bind" || source === "" || hostPath === "") return false;

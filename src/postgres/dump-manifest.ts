@@ -76,11 +76,14 @@ export function contradictions(manifest: DumpManifest, contents: DumpContents): 
       continue;
     }
     const rows = new Map(there.map((table) => [table.name, table.rows]));
+    // Earlier versions listed a partitioned table once for each of its partitions.
+    const listed = new Map<string, number>();
     for (const table of tables ?? []) {
-      if (rows.get(table.name) !== table.rows) {
-        problems.push(
-          `${name}: ${table.name} has ${rows.get(table.name) ?? "no"} rows, not ${table.rows}`,
-        );
+      listed.set(table.name, (listed.get(table.name) ?? 0) + table.rows);
+    }
+    for (const [table, count] of listed) {
+      if (rows.get(table) !== count) {
+        problems.push(`${name}: ${table} has ${rows.get(table) ?? "no"} rows, not ${count}`);
       }
     }
   }

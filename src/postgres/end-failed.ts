@@ -95,6 +95,8 @@ export async function goBackPostgres(
     const back = await putServerBack(update, mayRestore);
     // Nobody may write yet: the next recovery may still put the cold copy back.
     if (back.kind === "engine-away") return back;
+    // From here on applications may write: no recovery puts the cold copy back over that.
+    operation.step("roll-back", member, { postgres: "start dependents" });
     const companions = await attempt("roll-back", member, () => companionsBack(update));
     const problems = isFailure(companions) ? [companions.why] : companions;
     if (problems.length === 0) return back;
