@@ -226,9 +226,15 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "recover",
-    summary: "finish or roll back what a crash interrupted; close what a person has mended",
+    summary: "finish or roll back what a crash interrupted",
     example: "pratique recover",
-    options: [WAIT],
+    options: [
+      {
+        flags: "--settle",
+        description: "also close failed roll backs that you have mended, where all is well",
+      },
+      WAIT,
+    ],
     load: () => import("./commands/recover.ts"),
   },
   {

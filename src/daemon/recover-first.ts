@@ -26,7 +26,7 @@ export async function recoverFirst(
   while (!stop.aborted) {
     const context = deps.openContext("full");
     try {
-      const report = await recover({ waitLockMs: WAIT_LOCK_MS, settles: false }, context);
+      const report = await recover({ waitLockMs: WAIT_LOCK_MS, settle: false }, context);
       if (report.containers.length > 0) deps.runLines(report).forEach(deps.say);
       tellCutShort(base, deps);
       return;

@@ -52,7 +52,7 @@ export function checkLeftovers(
       fail(
         "leftovers",
         `the roll back of operation ${id} (${containers.join(", ")}) failed and waits for a person`,
-        "see `pratique history` for the reason, mend it, then run `pratique recover`; `pratique rollback container` or `update` settles it too",
+        "see `pratique history` for the reason, mend it, then run `pratique recover --settle`; `pratique rollback container` or `update` settles it too",
       ),
     ),
     ...strayContainers(containers, known),

@@ -211,7 +211,7 @@ function whyMemberWaits(
   }
   const isGivenUp = failedRollbacks(state).some((failed) => failed.containers.includes(container));
   if (isGivenUp && !isByHand) {
-    const why = `An earlier roll back failed and waits for a person: mend it, then \`pratique recover\` closes it; or \`pratique rollback container ${container}\` or \`pratique update ${container}\` settles it.`;
+    const why = `An earlier roll back failed and waits for a person: mend it, then \`pratique recover --settle\` closes it; or \`pratique rollback container ${container}\` or \`pratique update ${container}\` settles it.`;
     return { kind: "held", reason: "rollback-failed", why };
   }
   return mode === "notify" ? { kind: "available" } : null;

@@ -1,7 +1,11 @@
+import pLimit from "p-limit";
 import type { RunContext } from "./context.ts";
 import { type Follower, type Group, isUp, type Member } from "./group.ts";
 import { pointTag } from "./image-tags.ts";
 import type { Refusal } from "./refusal.ts";
+
+/** Groups are prepared beside each other, and may lend the same tag. */
+const oneAtATime = pLimit(1);
 
 /** Compose's own hash of each service at the time of the dry run, by container. */
 export interface ComposeAgreement {
@@ -21,15 +25,17 @@ export async function findDrift(
   options: { dryRun: boolean },
   context: RunContext,
 ): Promise<ComposeAgreement | Refusal> {
-  const moved = new Map<string, string>();
-  try {
-    return await askCompose(group, moved, context);
-  } finally {
-    for (const [reference, imageId] of moved) {
-      const isNeeded = options.dryRun || (await isUsedOutside(group, imageId, context));
-      if (isNeeded) await pointTag(reference, imageId, context.ports.engine);
+  return await oneAtATime(async () => {
+    const moved = new Map<string, string>();
+    try {
+      return await askCompose(group, moved, context);
+    } finally {
+      for (const [reference, imageId] of moved) {
+        const isNeeded = options.dryRun || (await isUsedOutside(group, imageId, context));
+        if (isNeeded) await pointTag(reference, imageId, context.ports.engine);
+      }
     }
-  }
+  });
 }
 
 /**
@@ -54,9 +60,10 @@ async function askCompose(
     const unsettled = await settleTag(member, moved, context);
     if (unsettled !== null) return unsettled;
     if (member.project === null || member.strategy !== "compose") continue;
-    const drift = await findMemberDrift(member, context);
+    const replicas = replicasIn(group, member);
+    const drift = await findMemberDrift(member, replicas, context);
     if (drift !== null && context.config.deploy.drift === "engine" && drift.reason === "drift") {
-      byEngine.add(member.container);
+      for (const container of replicas) byEngine.add(container);
       continue;
     }
     if (drift !== null) return drift;
@@ -68,6 +75,14 @@ async function askCompose(
     hashes.set(member.container, hash);
   }
   return { kind: "agrees", hashes, byEngine };
+}
+
+function replicasIn({ members, followers }: Group, { project }: Member | Follower): Set<string> {
+  const same = [...members, ...followers].filter(
+    (each) =>
+      each.project?.project === project?.project && each.project?.service === project?.service,
+  );
+  return new Set(same.map(({ container }) => container));
 }
 
 /** A tag that the registry knows is pointed back; one that was built here is somebody's work. */
@@ -92,6 +107,8 @@ async function settleTag(
 
 async function findMemberDrift(
   member: Member | Follower,
+  /** It and the others of its service: one dry run is about all of them. */
+  replicas: ReadonlySet<string>,
   context: RunContext,
 ): Promise<Refusal | null> {
   const { compose } = context.ports;
@@ -108,8 +125,8 @@ async function findMemberDrift(
     return { kind: "hold", reason: "compose-unreadable", why: result.why };
   }
   if (result.kind === "starts") {
-    const others = result.containers.filter((name) => name !== container).join(" ");
-    // In a crash loop it is as the files say; an update, or the way back, is what mends it.
+    const others = result.containers.filter((name) => !replicas.has(name)).join(" ");
+    // In a crash loop they are as the files say; an update, or the way back, is what mends them.
     if (others === "") return null;
     const why = `\`docker compose up\` of ${container} would start ${others} too, which is down: remove what is over (\`docker rm ${others}\` for what \`docker compose run\` has left), or start it; or set strategy: engine for ${container}.`;
     return { kind: "hold", reason: "drift", why };

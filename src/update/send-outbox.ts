@@ -23,11 +23,15 @@ const PAUSE_MS = 1000;
 export async function sendOutbox(context: RunContext, stayMs: number): Promise<number> {
   const { notifier, fallbackNotifier } = context.ports;
   let delivered = 0;
+  if (fallbackNotifier === null) {
+    await quietly(context, async () => giveUpChannel(context.state, "fallback"));
+  }
   await quietly(context, async () => {
     const sending = [sendChannel("main", notifier, stayMs, context)];
     // The fallback is for when the main server is away: it does not wait for that one.
-    if (fallbackNotifier === null) giveUpChannel(context.state, "fallback");
-    else sending.push(sendChannel("fallback", fallbackNotifier, stayMs, context));
+    if (fallbackNotifier !== null) {
+      sending.push(sendChannel("fallback", fallbackNotifier, stayMs, context));
+    }
     for (const result of await Promise.allSettled(sending)) {
       if (result.status === "rejected") throw result.reason;
       delivered += result.value;

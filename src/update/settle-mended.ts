@@ -1,21 +1,20 @@
-import {
-  failedRollbacks,
-  type Operation,
-  settleFailedRollback,
-  unfinishedOperations,
-} from "../state/journal.ts";
+import { type Operation, settleFailedRollback, unfinishedOperations } from "../state/journal.ts";
 import type { RunContext } from "./context.ts";
 import type { UpdatePlan } from "./plan.ts";
 import { completePlan } from "./recover.ts";
 import { verify } from "./verify.ts";
 
 /**
- * Closes the failed roll backs that a person has mended: each container is up, stable and no worse
+ * Closes the failed roll backs that a person says are mended: each container is up, stable and no worse
  * than before the update, as after a roll back of our own, on whatever image it was given. Until
  * then they wait, with the reason; no scheduled run touches these containers.
  */
-export async function settleMended(runId: string, context: RunContext): Promise<void> {
-  for (const failed of failedRollbacks<UpdatePlan>(context.state)) {
+export async function settleMended(
+  waiting: readonly Operation<UpdatePlan>[],
+  runId: string,
+  context: RunContext,
+): Promise<void> {
+  for (const failed of waiting) {
     const names = failed.containers.join(", ");
     const why = await whyNotMended(failed, context);
     if (why === null) settleFailedRollback(context.state, failed, runId);

@@ -178,12 +178,14 @@ test("a candidate that fails goes, and what ran before runs again (I8)", async (
     await lab.image("parent:latest", { ...SPOILER, env: { VERSION: "3" } });
     const report = await host.run("update", "parent");
     assert.deepEqual(outcomesOf(report), { parent: "rollback-failed" });
-    const early = await host.pratique("recover");
+    const early = await host.pratique("recover", "--settle");
     assert.match(early.stderr, /parent, child: .*failed roll back.* still waits.*child/);
     assert.match(await doctor(host), FAILED);
 
     await lab.docker(["exec", "parent", "touch", "/www/data/for-children"]);
-    const late = await host.pratique("recover");
+    await host.pratique("recover");
+    assert.match(await doctor(host), FAILED, "nobody said that it is mended");
+    const late = await host.pratique("recover", "--settle");
     assert.match(late.stderr, /parent, child: .*failed roll back.* is closed/);
     assert.doesNotMatch(await doctor(host), FAILED);
   });
