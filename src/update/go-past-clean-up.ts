@@ -33,7 +33,7 @@ export function uncleanedOf(containers: readonly string[], { state }: RunContext
 
 /**
  * Gives their clean-up up, right before a new operation begins: done later, it would take away the
- * backups that the new one keeps. What lies about then, `doctor` names.
+ * backups that the new one keeps. What lies about then, the sweep of later runs removes.
  */
 export function goPastCleanUp(
   uncleaned: readonly Uncleaned[],
@@ -42,7 +42,7 @@ export function goPastCleanUp(
   for (const { id, containers, end } of uncleaned) {
     closeOperation(state, id, end);
     audit.write({ event: "recover", operation: id, outcome: "clean-up given up" });
-    const text = `${containers.join(", ")}: the clean-up of an earlier update is given up; \`pratique doctor\` names what it left`;
+    const text = `${containers.join(", ")}: the clean-up of an earlier update is given up; later runs remove what it left`;
     progress({ kind: "note", text });
   }
 }
