@@ -2,9 +2,10 @@ import pLimit from "p-limit";
 import type { RunContext } from "./context.ts";
 import { type Follower, type Group, isUp, type Member } from "./group.ts";
 import { pointTag } from "./image-tags.ts";
+import { replicasOf } from "./plan.ts";
 import type { Refusal } from "./refusal.ts";
 
-/** Groups are prepared beside each other, and may lend the same tag. */
+/** Groups are prepared beside each other, and a dry run may lend the same tag twice. */
 const oneAtATime = pLimit(1);
 
 /** Compose's own hash of each service at the time of the dry run, by container. */
@@ -17,35 +18,26 @@ export interface ComposeAgreement {
 
 /**
  * Whether compose would leave every member alone as things stand. A tag that somebody's `docker
- * pull` moved is first pointed back at what runs (I2); then the dry run decides. An edited file is
- * never applied by pratique, and the operator is never told to run `up`.
+ * pull` moved is first pointed back at what runs (I2), in `--dry-run` for as long as the question takes; then
+ * compose's own dry run decides. An edited file is never applied by pratique, and the operator is never
+ * told to run `up`.
  */
 export async function findDrift(
   group: Group,
   options: { dryRun: boolean },
   context: RunContext,
 ): Promise<ComposeAgreement | Refusal> {
+  const moved = new Map<string, string>();
+  if (!options.dryRun) return await askCompose(group, moved, context);
   return await oneAtATime(async () => {
-    const moved = new Map<string, string>();
     try {
       return await askCompose(group, moved, context);
     } finally {
       for (const [reference, imageId] of moved) {
-        const isNeeded = options.dryRun || (await isUsedOutside(group, imageId, context));
-        if (isNeeded) await pointTag(reference, imageId, context.ports.engine);
+        await pointTag(reference, imageId, context.ports.engine);
       }
     }
   });
-}
-
-/**
- * A container beside the group runs what the tag meant: somebody updated that one by hand. The tag
- * that would take it back (I10) is only lent for the question.
- */
-async function isUsedOutside(group: Group, imageId: string, { ports }: RunContext) {
-  const own = new Set([...group.members, ...group.followers].map(({ container }) => container));
-  const containers = await ports.engine.listContainers();
-  return containers.some((each) => each.imageId === imageId && !own.has(each.name));
 }
 
 async function askCompose(
@@ -56,11 +48,13 @@ async function askCompose(
 ): Promise<ComposeAgreement | Refusal> {
   const hashes = new Map<string, string | null>();
   const byEngine = new Set<string>();
-  for (const member of [...group.members, ...group.followers]) {
+  const members = [...group.members, ...group.followers];
+  for (const member of members) {
     const unsettled = await settleTag(member, moved, context);
     if (unsettled !== null) return unsettled;
     if (member.project === null || member.strategy !== "compose") continue;
-    const replicas = replicasIn(group, member);
+    const names = replicasOf<Member | Follower>(member, { members }).map((each) => each.container);
+    const replicas = new Set(names);
     const drift = await findMemberDrift(member, replicas, context);
     if (drift !== null && context.config.deploy.drift === "engine" && drift.reason === "drift") {
       for (const container of replicas) byEngine.add(container);
@@ -75,14 +69,6 @@ async function askCompose(
     hashes.set(member.container, hash);
   }
   return { kind: "agrees", hashes, byEngine };
-}
-
-function replicasIn({ members, followers }: Group, { project }: Member | Follower): Set<string> {
-  const same = [...members, ...followers].filter(
-    (each) =>
-      each.project?.project === project?.project && each.project?.service === project?.service,
-  );
-  return new Set(same.map(({ container }) => container));
 }
 
 /** A tag that the registry knows is pointed back; one that was built here is somebody's work. */

@@ -109,9 +109,7 @@ async function refusalsOf(
   const imageId = isMember(each) ? pulled.image.Id : each.inspect.Image;
   const reference = each.inspect.Config.Image;
   const target = { imageId, reference };
-  // The tag of a watched one is pointed at what it runs when its parent is deployed.
-  const isTagFixed = !isMember(each) && !each.isWatched;
-  if (isTagFixed && (await ports.engine.inspectImage(reference))?.Id !== imageId) {
+  if (!isMember(each) && (await ports.engine.inspectImage(reference))?.Id !== imageId) {
     return [`${reference} names another image than it was made from`];
   }
   const spec = await planRecreation(each.inspect, target, ports.engine);

@@ -80,10 +80,10 @@ export function imageFor(member: MemberPlan, { candidateImageId }: UpdatePlan): 
  * A member and the other replicas of its compose service: `up` knows no single one of them, so it
  * replaces all of them at once.
  */
-export function replicasOf(
-  member: MemberPlan,
-  { members }: Pick<UpdatePlan, "members">,
-): MemberPlan[] {
+export function replicasOf<Each extends Pick<MemberPlan, "project" | "strategy">>(
+  member: Each,
+  { members }: { members: readonly Each[] },
+): Each[] {
   return members.filter(
     (each) =>
       each === member ||

@@ -53,13 +53,4 @@ test("a tag that `docker pull` moved is pointed back, and the gate decides", asy
     assert.equal(await imageOf(lab, "localhost/backup/web:backup-1"), formerWeb);
     assert.equal(await imageOf(lab, WEB), clean.imageId);
   });
-
-  await t.test("a tag that a container beside the group runs is not taken from it", async () => {
-    const { imageId } = await lab.image("web:latest", { ...web("four"), packages: CRITICAL });
-    await lab.docker(["pull", "--quiet", WEB]);
-    await runContainer(lab, "other", WEB);
-    const report = await host.run("update", "web");
-    assert.deepEqual(outcomesOf(report), { other: "up-to-date", web: "blocked" });
-    assert.equal(await imageOf(lab, WEB), imageId);
-  });
 });
