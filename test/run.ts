@@ -47,6 +47,7 @@ async function main(args: readonly string[]): Promise<number> {
   process.env.NODE_COMPILE_CACHE = join(temporaryFolder, "node-compile-cache");
   process.env.PRATIQUE_LAB_ANSWERS = join(temporaryFolder, "trivy-answers");
   process.env.PRATIQUE_LAB_RUN = mark;
+  process.env.PRATIQUE_LAB_WARM = isFull ? "no" : "yes";
   process.env.PRATIQUE_CHECKOUT = CHECKOUT;
   process.env.PRATIQUE_NODE = process.execPath;
   process.env.PRATIQUE_FILE_TIMEOUT_SECONDS = String(FILE_TIMEOUT_MS / 1000);

@@ -29,7 +29,7 @@ const SLOW_SECONDS = 5;
 const VERIFYING = /web: verify: waiting until it is healthy/;
 
 test("whatever ends the daemon, what was in hand gets one end and one message", async (t) => {
-  await using lab = await openLab({ remembersScans: true });
+  await using lab = await openLab({ remembersScans: true, isWarm: false });
   const host = hostOn(lab, SETTINGS);
   const images = { now: (await lab.image("web:latest", web("one"))).imageId };
   await runContainer(lab, "web", "127.0.0.1:5000/web:latest", ["--restart", "unless-stopped"]);

@@ -36,7 +36,7 @@ const TITLE =
   "a disk that is full from any journal entry on ends in one healthy container and one outcome, once there is room";
 
 test(TITLE, { timeout: isFull ? 3 * HOUR_MS : 14 * MINUTE_MS }, async (t) => {
-  await using lab = await openLab({ remembersScans: true });
+  await using lab = await openLab({ remembersScans: true, isWarm: false });
   const host = hostOn(lab, "retry:\n  maxAttempts: 100\nhealth:\n  timeout: 8s\n  stable: 1s\n");
   await lab.image(REFERENCE, web("0"));
   await lab.docker(["run", "--detach", "--name", "web", "--restart", "unless-stopped", REFERENCE]);

@@ -9,7 +9,7 @@ const ENDS = ["restored"];
 
 /** A part of what `npm run faults` does. */
 test("a restore that is killed goes on to the restored data, whole", async (t) => {
-  await using lab = await openLab({ parts: ["engine", "registry", "ntfy"] });
+  await using lab = await openLab({ parts: ["engine", "registry", "ntfy"], isWarm: false });
   const database = await openDatabaseHost(lab, { rows: 5000 });
   await t.test("of one database", async () => {
     const scenario = await databaseScenario(database);

@@ -22,7 +22,7 @@ const places =
     ? numbers.map((entry) => ({ entry }))
     : numbers.flatMap((n) => work[n - 1] ?? []);
 
-await using lab = await openLab({ remembersScans: true });
+await using lab = await openLab({ remembersScans: true, isWarm: false });
 const { database, scenario } = await procedure.open(lab);
 await strikeAt(database, scenario, kind.fault, places, (row, index) => {
   const { where, end, problems, durationMs } = row;

@@ -17,7 +17,7 @@ const AWAY: Place[] = [...(isFull ? [{ entry: 7 }] : []), { entry: 18 }];
 
 /** A part of what `npm run faults` does. */
 test("a fault in a PostgreSQL update ends with one server, all data and everybody running", async (t) => {
-  await using lab = await openLab({ remembersScans: true });
+  await using lab = await openLab({ remembersScans: true, isWarm: false });
   await using proxy = await openEngineProxy(join(lab.dir, "proxy.sock"), lab.engine.socket);
   const behindProxy = { ...lab, engine: { ...lab.engine, url: proxy.url } };
   const database = await openDatabaseHost(behindProxy, { rows: 5000 });

@@ -44,7 +44,7 @@ test(`whatever starts in the middle of an update, ${RACES} times at random, no t
 }, async (t) => {
   t.diagnostic(`seed ${SEED}`);
   const random = randomNumbers(SEED);
-  await using lab = await openLab({ remembersScans: true });
+  await using lab = await openLab({ remembersScans: true, isWarm: false });
   const host = hostOn(lab);
   await lab.image(REFERENCE, web("0"));
   const folder = await composeUp(lab, "stack", PROJECT);

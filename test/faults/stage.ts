@@ -41,7 +41,7 @@ export interface Stage extends AsyncDisposable {
 
 /** Opens a lab with the scenario's container, running and healthy. */
 export async function openStage(scenario: Scenario): Promise<Stage> {
-  const lab = await openLab({ remembersScans: true });
+  const lab = await openLab({ remembersScans: true, isWarm: false });
   try {
     return { scenario, ...(await scenario.prepare(lab)) };
   } catch (error) {

@@ -19,6 +19,11 @@ export interface LabOptions {
   trivyToken?: string;
   /** Scans each image once in a run of the tests; for tests of what comes after the gate. */
   remembersScans?: boolean;
+  /**
+   * Whether the commands of `lab.pratique` share one process (decision 0015). Default: in a run of
+   * the tests yes, except where every case is taken. False for tests of starting and ending.
+   */
+  isWarm?: boolean;
 }
 
 export interface CommandOptions {

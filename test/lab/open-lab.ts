@@ -13,6 +13,7 @@ import { rememberingTrivy } from "./remembering-trivy.ts";
 import { type ProgramOptions, runProgram } from "./run-program.ts";
 import { takeDownEngine } from "./take-down.ts";
 import { createTrivy } from "./trivy.ts";
+import { createWarmRunner, type WarmRunner } from "./warm-runner.ts";
 
 const CHECKOUT = join(import.meta.dirname, "..", "..");
 const ALL_PARTS: readonly LabPart[] = ["engine", "registry", "ntfy", "trivy"];
@@ -46,7 +47,10 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
     trivy: createTrivy(join(dir, "trivy"), programs, options.trivyToken),
   } satisfies Record<LabPart, LabServer>;
 
+  let warm: WarmRunner | null = null;
+
   async function takeDown(): Promise<void> {
+    warm?.end();
     await Promise.all(Object.values(servers).map((server) => server.kill()));
     await takeDownEngine(join(dir, "engine"), cgroup, programs);
     rmSync(dir, { recursive: true, force: true });
@@ -66,7 +70,9 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
   if (options.remembersScans !== true) symlinkSync(programs.trivy, trivyProgram);
   else writeFileSync(trivyProgram, rememberingTrivy(dir, programs.trivy), { mode: 0o755 });
   const registryClient = createRegistryClient(servers.registry.url);
-  const commands = makeCommands(dir, environment, programs);
+  const isWarm = options.isWarm ?? process.env.PRATIQUE_LAB_WARM === "yes";
+  if (isWarm) warm = createWarmRunner(dir, environment);
+  const commands = makeCommands(dir, environment, programs, warm);
   return {
     dir,
     ...servers,
@@ -147,6 +153,7 @@ function makeCommands(
   dir: string,
   environment: Readonly<Record<string, string>>,
   programs: Programs,
+  warm: WarmRunner | null,
 ): Commands {
   const launcher = join(CHECKOUT, "bin", "pratique");
   const withEnvironment = (options: CommandOptions): ProgramOptions => {
@@ -161,12 +168,17 @@ function makeCommands(
       // The plugin by itself: the docker program would start it twice.
       runProgram(programs.compose, args, { ...withEnvironment(options), folder }),
     trivyClient: (args, options = {}) => runProgram(programs.trivy, args, withEnvironment(options)),
-    pratique: (args, { config, ...options } = {}) =>
-      runProgram(launcher, [...configArgs(config), ...args], {
+    async pratique(args, { config, ...options } = {}) {
+      const words = [...configArgs(config), ...args];
+      const { timeoutMs = 120_000, ...others } = options;
+      const isPlain = Object.keys(others).length === 0;
+      if (warm?.isFree() === true && isPlain) return await warm.run(words, timeoutMs);
+      return await runProgram(launcher, words, {
         ...withEnvironment(options),
         folder: dir,
         mayFail: true,
-      }),
+      });
+    },
     startPratique(args, { config, ...options } = {}): ChildProcess {
       const { environment: env } = withEnvironment(options);
       return spawn(launcher, [...configArgs(config), ...args], { cwd: dir, env: { ...env } });

@@ -51,7 +51,7 @@ async function npm(lab: Lab, folder: string, args: readonly string[]): Promise<C
 }
 
 test("the npm package, packed and installed into an empty folder", async (t) => {
-  await using lab = await openLab();
+  await using lab = await openLab({ isWarm: false });
   const host = hostOn(lab);
   await runContainer(lab, "web", web("one"));
   const copy = copyOfCheckout(lab);

@@ -83,7 +83,7 @@ async function mountNoexec(lab: Lab): Promise<AsyncDisposable & { folder: string
 }
 
 test("pratique in its container", async (t) => {
-  await using lab = await openLab();
+  await using lab = await openLab({ isWarm: false });
   const place = {
     folder: lab.folder("own"),
     state: lab.folder("state"),
