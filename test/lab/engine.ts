@@ -1,8 +1,8 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { createEngineClient } from "./engine-client.ts";
 import type { EngineServer, EngineVersion, ImageStore } from "./lab-types.ts";
 import type { Programs } from "./programs.ts";
-import { runProgram } from "./run-program.ts";
 import { createServer } from "./server-process.ts";
 
 export interface EnginePlan {
@@ -47,10 +47,11 @@ export function createEngine(plan: EnginePlan): EngineServer {
     environment: { ...programs.libraryEnvironment, PATH: path.join(":"), HOME: dir, TMPDIR: dir },
     logFile: join(dir, "dockerd.log"),
     async probe() {
-      await runProgram(programs.docker, ["--host", url, "version"], {
-        environment: { PATH: "/usr/bin", HOME: dir },
-        timeoutMs: 10_000,
-      });
+      const { status } = await createEngineClient(socket, AbortSignal.timeout(10_000))(
+        "GET",
+        "/version",
+      );
+      if (status !== 200) throw new Error(`/version is answered with ${status}`);
     },
   });
   return { ...server, socket, version, imageStore };

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readlinkSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { basename, delimiter, join } from "node:path";
 import { createEngine } from "./engine.ts";
+import { quickDocker } from "./engine-commands.ts";
 import { pushImage } from "./images.ts";
 import type { CommandOptions, Lab, LabOptions, LabPart, LabServer } from "./lab-types.ts";
 import { createNtfy } from "./ntfy.ts";
@@ -72,7 +73,7 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
   const registryClient = createRegistryClient(servers.registry.url);
   const isWarm = options.isWarm ?? process.env.PRATIQUE_LAB_WARM === "yes";
   if (isWarm) warm = createWarmRunner(dir, environment);
-  const commands = makeCommands(dir, environment, programs, warm);
+  const commands = makeCommands(dir, environment, programs, servers.engine.socket, warm);
   return {
     dir,
     ...servers,
@@ -153,6 +154,7 @@ function makeCommands(
   dir: string,
   environment: Readonly<Record<string, string>>,
   programs: Programs,
+  engineSocket: string,
   warm: WarmRunner | null,
 ): Commands {
   const launcher = join(CHECKOUT, "bin", "pratique");
@@ -163,7 +165,9 @@ function makeCommands(
   const configArgs = (config: string | undefined) =>
     config === undefined ? [] : ["--config", config];
   return {
-    docker: (args, options = {}) => runProgram(programs.docker, args, withEnvironment(options)),
+    docker: quickDocker(engineSocket, (args, options = {}) =>
+      runProgram(programs.docker, args, withEnvironment(options)),
+    ),
     compose: (folder, args, options = {}) =>
       // The plugin by itself: the docker program would start it twice.
       runProgram(programs.compose, args, { ...withEnvironment(options), folder }),

@@ -66,9 +66,9 @@ export async function runProgram(
       stdout: Buffer.concat(output.stdout).toString("utf8").trimEnd(),
       stderr: Buffer.concat(output.stderr).toString("utf8").trimEnd(),
     };
-    if (stopped !== undefined) throw new Error(describe(command, args, stopped, result));
+    if (stopped !== undefined) throw new Error(describeFailure(command, args, stopped, result));
     if (code !== 0 && !options.mayFail) {
-      throw new Error(describe(command, args, `ended with ${code}`, result));
+      throw new Error(describeFailure(command, args, `ended with ${code}`, result));
     }
     return result;
   } finally {
@@ -77,7 +77,8 @@ export async function runProgram(
   }
 }
 
-function describe(
+/** What a failed program did, with the end of its output. */
+export function describeFailure(
   command: string,
   args: readonly string[],
   what: string,
