@@ -4,9 +4,11 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { ADVISORIES } from "./advisories.ts";
 import { exitsAtOnce, neverHealthy, web } from "./behaviours.ts";
-import type { Lab } from "./lab-types.ts";
+import type { Lab, LabImage } from "./lab-types.ts";
 import { labCgroup, openLab } from "./open-lab.ts";
 import { pollUntil } from "./poll-until.ts";
+import { findPrograms } from "./programs.ts";
+import { runProgram } from "./run-program.ts";
 import { cgroupFolders } from "./take-down.ts";
 
 const OPENSSL_BEFORE_FIXES = "3.0.7-1";
@@ -65,6 +67,31 @@ test("Trivy finds exactly the planted advisories, and others after the database 
   const fixed = planted.filter(({ id }) => id !== "CVE-2024-5535");
   await lab.trivy.setDatabase({ advisories: fixed });
   assert.deepEqual(await findings(lab, image.byDigest), describe(fixed));
+});
+
+test("a scan is remembered by digest, and its answer names the image that was asked for", async () => {
+  await using lab = await openLab({ parts: ["registry", "trivy"], remembersScans: true });
+  const spec = { ...web("app"), packages: { openssl: OPENSSL_BEFORE_FIXES } };
+  const first = await lab.image("first:1", spec);
+  const second = await lab.image("group/second:1", spec);
+  const other = await lab.image("first:2", { ...spec, packages: {} });
+  const scan = ["image", "--server", lab.trivy.url, "--image-src", "remote", "--format", "json"];
+  const remembering = join(lab.dir, "bin", "trivy");
+  const ask = async ({ byDigest }: LabImage, program = remembering) => {
+    const environment = lab.environment;
+    const args = [...scan, "--quiet", "--list-all-pkgs", byDigest];
+    const { stdout } = await runProgram(program, args, { environment });
+    return { ...JSON.parse(stdout), CreatedAt: undefined };
+  };
+  const real = findPrograms().trivy;
+  const [ofFirst, ofSecond] = [await ask(first, real), await ask(second, real)];
+  assert.deepEqual(await ask(first), ofFirst);
+  await lab.trivy.kill();
+  assert.deepEqual(await ask(second), ofSecond);
+  assert.deepEqual(await ask(first), ofFirst);
+  assert.match(JSON.stringify(ofSecond), /second@sha256/);
+  assert.notDeepEqual(ofFirst, ofSecond);
+  await assert.rejects(ask(other), /ended with/);
 });
 
 test("the server's /version tells how old the database is", async () => {
