@@ -16,7 +16,7 @@ import {
 import { CLEAN, CRITICAL, HIGH } from "./packages.ts";
 
 test("who may let a candidate pass, and what the two modes make of it", async (t) => {
-  await using lab = await openLab();
+  await using lab = await openLab({ remembersScans: true });
   const host = hostOn(lab);
   // What runs has 1 CRITICAL and 2 HIGH, but for `fresh`, which has nothing yet.
   for (const name of ["approved", "better", "expired"]) {

@@ -22,7 +22,7 @@ const MATRIX: readonly { name: string; options: LabOptions }[] = [
 
 for (const { name, options } of MATRIX) {
   test(`with ${name}: good candidates go into service, faulty ones are blocked, ill ones rolled back`, async () => {
-    await using lab = await openLab(options);
+    await using lab = await openLab({ ...options, remembersScans: true });
     const host = hostOn(lab);
     const folder = await startAll(lab);
     const former = await imagesNow(lab);

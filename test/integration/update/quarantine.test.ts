@@ -14,7 +14,7 @@ import {
 } from "./host.ts";
 
 test("what failed is not tried for ever (I11)", async (t) => {
-  await using lab = await openLab();
+  await using lab = await openLab({ remembersScans: true });
   const host = hostOn(lab);
   const { reference } = await lab.image("ill:latest", web("one"));
   await runContainer(lab, "ill", reference);
