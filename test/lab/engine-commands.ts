@@ -18,28 +18,6 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   ps,
 };
 
-interface NameVerb {
-  method: "POST" | "DELETE";
-  /** After the container's name. */
-  path: string;
-  /** Options with a value, and what the API calls them. */
-  values?: Readonly<Record<string, string>>;
-  switches?: Readonly<Record<string, string>>;
-  /** Of several names the program says at the end which failed. */
-  sumsUp?: boolean;
-}
-
-/** They do the same to each container that they name, and print its name. */
-const NAME_VERBS: Readonly<Record<string, NameVerb>> = {
-  start: { method: "POST", path: "/start", sumsUp: true },
-  stop: { method: "POST", path: "/stop", values: { "--time": "t" } },
-  restart: { method: "POST", path: "/restart", values: { "--time": "t" } },
-  kill: { method: "POST", path: "/kill", values: { "--signal": "signal" } },
-  pause: { method: "POST", path: "/pause" },
-  unpause: { method: "POST", path: "/unpause" },
-  rm: { method: "DELETE", path: "", switches: { "--force": "force", "--volumes": "v" } },
-};
-
 /** As the program's own, where the engine goes away in the middle of an exec. */
 const ENGINE_LOST_CODE = 255;
 
@@ -52,12 +30,7 @@ export function quickDocker(socketPath: string, program: Lab["docker"]): Lab["do
   return async function docker(args, options = {}): Promise<CommandResult> {
     const { mayFail = false, timeoutMs = 120_000, ...others } = options;
     const isQuick = Object.values(others).every((value) => value === undefined);
-    const each = isQuick ? splitByName(args) : [];
-    // Of several names the engine may refuse some: each is a command of its own.
-    const result =
-      each.length > 1
-        ? join(await Promise.all(each.map((one) => docker(one, { timeoutMs, mayFail: true }))))
-        : isQuick && (await askEngine(socketPath, args, timeoutMs));
+    const result = isQuick && (await askEngine(socketPath, args, timeoutMs));
     if (!result) return await program(args, options);
     if (result.code === 0 || mayFail) return result;
     throw new Error(describeFailure("docker", args, `ended with ${result.code}`, result));
@@ -74,7 +47,6 @@ async function askEngine(
   const signal = AbortSignal.timeout(timeoutMs);
   const engine = createEngineClient(socketPath, signal);
   try {
-    if (Object.hasOwn(NAME_VERBS, verb)) return await doToName(engine, verb, rest);
     if (Object.hasOwn(COMMANDS, verb)) return await COMMANDS[verb]?.(engine, rest);
     return undefined;
   } catch (error) {
@@ -83,53 +55,8 @@ async function askEngine(
   }
 }
 
-// ---------------------------------------------------------------- containers by name
-
-function parseNameVerb(verb: string, args: readonly string[]) {
-  const { values = {}, switches = {} } = NAME_VERBS[verb] ?? {};
-  return parseOptions(args, { values: Object.keys(values), switches: Object.keys(switches) });
-}
-
-/** `rm a b` as `rm a` and `rm b`; empty where it is no such command. */
-function splitByName([verb = "", ...args]: readonly string[]): string[][] {
-  if (!Object.hasOwn(NAME_VERBS, verb)) return [];
-  const operands = parseNameVerb(verb, args)?.operands ?? [];
-  if (!areNames(operands) || NAME_VERBS[verb]?.sumsUp) return [];
-  const options = args.slice(0, args.length - operands.length);
-  return operands.map((operand) => [verb, ...options, operand]);
-}
-
-async function doToName(
-  engine: EngineClient,
-  verb: string,
-  args: readonly string[],
-): Promise<Answer> {
-  const parsed = parseNameVerb(verb, args);
-  const plan = NAME_VERBS[verb];
-  if (parsed === undefined || plan === undefined || !areNames(parsed.operands)) return undefined;
-  const names = { ...plan.values, ...plan.switches };
-  const query = new URLSearchParams();
-  for (const [option, [value = ""]] of parsed.options) query.set(names[option] ?? option, value);
-  const [name = "", ...others] = parsed.operands;
-  if (others.length > 0) return undefined;
-  const { status } = await engine(plan.method, `/containers/${name}${plan.path}?${query}`);
-  // 304: it runs, or is stopped, already.
-  return status === 204 || status === 304 ? printed(name) : undefined;
-}
-
 function areNames(operands: readonly string[]): boolean {
   return operands.length > 0 && operands.every((each) => /^\w[\w.-]*$/.test(each));
-}
-
-/** Of several commands, what one for all of them would have printed. */
-function join(results: readonly CommandResult[]): CommandResult {
-  const text = (name: "stdout" | "stderr") =>
-    results.map((each) => each[name]).filter((each) => each !== "");
-  return {
-    code: Math.max(...results.map(({ code }) => code)),
-    stdout: text("stdout").join("\n"),
-    stderr: text("stderr").join("\n"),
-  };
 }
 
 // ---------------------------------------------------------------- questions
