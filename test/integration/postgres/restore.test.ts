@@ -10,7 +10,7 @@ import {
 import { openLab } from "../../lab/open-lab.ts";
 import { pollUntil } from "../../lab/poll-until.ts";
 import { runProgram } from "../../lab/run-program.ts";
-import { isFull, sliceOf } from "../../lab/slice-of.ts";
+import { isFull } from "../../lab/slice-of.ts";
 import { inGerman } from "./german.ts";
 import { answers, pushPostgres } from "./server.ts";
 import { type DatabaseHost, openDatabaseHost, RUNNING } from "./update-lab.ts";
@@ -57,10 +57,10 @@ async function spoil({ server }: DatabaseHost): Promise<void> {
   );
 }
 
-test("the whole cluster comes back from every kind of whole dump, one after the other", async (t) => {
-  await using lab = await openLab({ parts: ["engine", "registry", "ntfy"] });
+test("the whole cluster comes back from every kind of backup; what cannot be restored changes nothing", async (t) => {
+  await using lab = await openLab({ remembersScans: true });
   const database = await openDatabaseHost(lab);
-  const { host, server } = database;
+  const { host, server, folder, states } = database;
   await server.sql(
     "postgres",
     "alter system set work_mem = '5MB'",
@@ -72,38 +72,45 @@ test("the whole cluster comes back from every kind of whole dump, one after the 
     "postgres",
     "alter role atuin in database atuin set statement_timeout = '77s'",
     "create database latin encoding 'LATIN1' locale 'C' template template0 connection limit 7",
+    "create database german template template0 locale 'C' locale_provider icu icu_locale 'de'",
+    "update pg_database set datcollversion = '1.0' where datname = 'german'",
   );
   const place = "data_directory = '/var/lib/postgresql/data'";
   const settle = `cd "$PGDATA"; echo "# ours" >> pg_hba.conf; echo "${place}" >> postgresql.conf`;
   await lab.docker(["exec", "postgres", "sh", "-c", settle]);
+  // The minor update leaves a cold copy.
+  await pushPostgres(lab, "15", inGerman("15"));
+  const updated = await database.update();
+  assert.equal(updated.outcome.kind, "updated", JSON.stringify(updated.outcome));
+  await server.sql("postgres", "alter database german refresh collation version");
   const before = await stateOf(database);
   const made = await host.pratique("backup", "postgres", "--json");
-  const ours = JSON.parse(made.stdout).dumps[0].path as string;
-  const plain = join(lab.folder("by-hand"), "all.sql");
-  const dumped = await lab.docker(["exec", "postgres", "pg_dumpall", "--username", "admin"]);
-  writeFileSync(plain, `${dumped.stdout}\n`);
-  writeFileSync(`${plain}.gz`, gzipSync(readFileSync(plain)));
+  const dump = JSON.parse(made.stdout).dumps[0].path as string;
+  const byHand = join(lab.folder("by-hand"), "all.sql");
+  writeFileSync(byHand, gunzipSync(readFileSync(dump)));
+  const cold = readdirSync(join(folder, "pre-update")).find((name) => name.endsWith(".cold")) ?? "";
+  const coldCopy = join(folder, "pre-update", cold);
 
-  const refused = await host.pratique("rollback", "postgres", ours);
-  assert.equal(refused.code, 2, "without a terminal it must be confirmed by --yes");
-  const asked = await onTerminal(database, ["rollback", "postgres", ours], "n\n");
-  assert.equal(asked.code, 2, asked.stdout);
-  assert.match(asked.stdout, /All databases of postgres are replaced.*Go on\?.*Not confirmed/s);
-  assert.deepEqual(await stateOf(database), before);
-
-  const sources: [string, string][] = [
-    ["a dump of ours", ours],
-    ["pg_dumpall by hand", plain],
-    ["pg_dumpall by hand, compressed", `${plain}.gz`],
-  ];
-  for (const [name, path] of sliceOf(sources, ([name]) => name, ["a dump of ours"])) {
-    await t.test(name, () => spoilAndRestore(database, path, before));
-  }
+  await t.test("it must be confirmed", async () => {
+    const refused = await host.pratique("rollback", "postgres", dump);
+    assert.equal(refused.code, 2, "without a terminal it must be confirmed by --yes");
+    const asked = await onTerminal(database, ["rollback", "postgres", dump], "n\n");
+    assert.equal(asked.code, 2, asked.stdout);
+    assert.match(asked.stdout, /All databases of postgres are replaced.*Go on\?.*Not confirmed/s);
+    assert.deepEqual(await stateOf(database), before);
+  });
 
   if (isFull) {
+    await t.test("a dump of ours", () => spoilAndRestore(database, dump, before));
+    const plain = join(lab.folder("by-hand"), "plain.sql");
+    const dumped = await lab.docker(["exec", "postgres", "pg_dumpall", "--username", "admin"]);
+    writeFileSync(plain, `${dumped.stdout}\n`);
+    writeFileSync(`${plain}.gz`, gzipSync(readFileSync(plain)));
+    await t.test("pg_dumpall by hand", () => spoilAndRestore(database, plain, before));
+    await t.test("the same, compressed", () => spoilAndRestore(database, `${plain}.gz`, before));
     await t.test("a server that is stopped", async () => {
       await lab.docker(["stop", "postgres"]);
-      await restoreBroken(database, ours, before);
+      await restoreBroken(database, dump, before);
     });
   }
 
@@ -116,18 +123,107 @@ test("the whole cluster comes back from every kind of whole dump, one after the 
       const { stdout } = await lab.docker(["inspect", "--format", format, "postgres"]);
       return /^true [1-9]/.test(stdout) ? true : undefined;
     });
-    const report = await restoreBroken(database, ours, before);
+    const report = await restoreBroken(database, dump, before);
     await lab.docker(["exec", "postgres", "ls", `${report.formerData}/global/hidden`]);
   });
 
   await t.test("without its server it says what to do", async () => {
     await lab.docker(["rename", "postgres", "elsewhere"]);
-    const gone = await host.pratique("rollback", "postgres", ours, "--yes");
+    const gone = await host.pratique("rollback", "postgres", dump, "--yes");
     assert.equal(gone.code, 2);
     assert.match(gone.stderr, /no container postgres .*Create it again/s);
-    const unknown = await host.pratique("rollback", "postgres", plain, "--yes");
+    const unknown = await host.pratique("rollback", "postgres", byHand, "--yes");
     assert.match(unknown.stderr, /no container postgres/);
     await lab.docker(["rename", "elsewhere", "postgres"]);
+  });
+
+  await t.test("nothing is exchanged under another server on the same data", async () => {
+    const image = (await lab.docker(["inspect", "--format", "{{.Image}}", "postgres"])).stdout;
+    const shared = ["--volumes-from", "postgres", "--entrypoint", "sleep"];
+    await lab.docker(["run", "--detach", "--name", "pg-debug", ...shared, image, "1000"]);
+    const { code, stderr } = await host.pratique("rollback", "postgres", coldCopy, "--yes");
+    await lab.docker(["rm", "--force", "pg-debug"]);
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, /pg-debug runs with the same data directory/);
+  });
+
+  await t.test("a cold copy; what it sorts otherwise than this image is told", async () => {
+    await spoil(database);
+    const { code, stderr } = await host.pratique("rollback", "postgres", coldCopy, "--yes");
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, /restored, but.*sorted wrongly \(database german\)/s);
+    await server.ready();
+    assert.deepEqual(await stateOf(database), before);
+    assert.deepEqual(await states(), RUNNING);
+    const last = (await host.messages()).findLast(({ message = "" }) => /^restored/.test(message));
+    const kept = /former data: (\S+)/.exec(last?.message ?? "")?.[1];
+    const version = await lab.docker(["exec", "postgres", "cat", `${kept}/PG_VERSION`]);
+    assert.equal(version.stdout, "15");
+    assert.match(last?.message ?? "", /dump of it: \S+pre-update\/postgres-/);
+    await server.sql("postgres", "alter database german refresh collation version");
+  });
+
+  await t.test("what is cut or altered is refused before anything stops", async () => {
+    const started = () => lab.docker(["inspect", "--format", "{{.State.StartedAt}}", "app"]);
+    const before = (await started()).stdout;
+    const refuse = async (path: string, why: RegExp) => {
+      const result = await host.pratique("rollback", "postgres", path, "--yes");
+      assert.equal(result.code, 1, result.stdout + result.stderr);
+      assert.match(result.stderr, why);
+    };
+    const text = readFileSync(byHand);
+    const cuts = isFull ? [200, Math.floor(text.length / 2), text.length - 100] : [200];
+    for (const cut of cuts) {
+      writeFileSync(byHand, text.subarray(0, text.length - cut));
+      await refuse(byHand, /cut off/);
+    }
+    const whole = readFileSync(dump);
+    if (isFull) {
+      writeFileSync(dump, whole.subarray(0, whole.length - 1));
+      await refuse(dump, /cannot be trusted/);
+    }
+    const altered = Buffer.from(whole);
+    const middle = Math.floor(altered.length / 2);
+    altered[middle] = (altered[middle] ?? 0) ^ 1;
+    writeFileSync(dump, altered);
+    await refuse(dump, /cannot be trusted/);
+    writeFileSync(dump, whole);
+    const manifest = join(coldCopy, SNAPSHOT_MANIFEST);
+    const made = readFileSync(manifest, "utf8");
+    const { distribution } = JSON.parse(made) as SnapshotManifest;
+    assert.match(distribution ?? "", /^debian \w+$/);
+    writeFileSync(manifest, made.replace(`"${distribution}"`, '"alpine"'));
+    await refuse(coldCopy, /it is of alpine .*sorted differently/);
+    writeFileSync(manifest, made);
+    const version = join(coldCopy, "data", "PG_VERSION");
+    writeFileSync(version, "15\n\n");
+    await refuse(coldCopy, /its manifest says/);
+    writeFileSync(version, "15\n");
+    const another = join(coldCopy, "data", "base", "1", "PG_VERSION");
+    writeFileSync(another, "16\n");
+    await refuse(coldCopy, /the content of its files is not what it was/);
+    writeFileSync(another, "15\n");
+    assert.equal((await started()).stdout, before);
+  });
+
+  await t.test("a dump that does not restore leaves everything as it was", async () => {
+    const good = gunzipSync(readFileSync(dump)).toString();
+    // No row is missing then: only what psql says tells that this was lost.
+    writeFileSync(
+      byHand,
+      good.replace("CREATE FUNCTION public.trap", "CREATE FUNCTION nowhere.trap"),
+    );
+    const spoken = await lab.docker(["exec", "postgres", "psql", "-U", "admin", "-c", "x"], {
+      mayFail: true,
+    });
+    assert.match(spoken.stderr, /FEHLER/);
+    const now = await stateOf(database);
+    const result = await host.pratique("rollback", "postgres", byHand, "--yes");
+    assert.equal(result.code, 1);
+    assert.match(result.stderr, /did not restore: .*nowhere/);
+    await server.ready();
+    assert.deepEqual(await stateOf(database), now);
+    assert.deepEqual(await states(), RUNNING);
   });
 });
 
@@ -178,112 +274,3 @@ async function spoilAndRestore(
   assert.equal(kept.stdout, "15");
   assert.match(report.formerDump, /pre-update\/postgres-/);
 }
-
-test("the whole cluster comes back from a cold copy; what cannot be restored changes nothing", async (t) => {
-  await using lab = await openLab({ remembersScans: true });
-  const database = await openDatabaseHost(lab);
-  const { host, server, folder, states } = database;
-  await server.sql(
-    "postgres",
-    "create database german template template0 locale 'C' locale_provider icu icu_locale 'de'",
-    "update pg_database set datcollversion = '1.0' where datname = 'german'",
-  );
-  // The minor update leaves a cold copy.
-  await pushPostgres(lab, "15", inGerman("15"));
-  const updated = await database.update();
-  assert.equal(updated.outcome.kind, "updated", JSON.stringify(updated.outcome));
-  await server.sql("postgres", "alter database german refresh collation version");
-  const before = await stateOf(database);
-  const made = await host.pratique("backup", "postgres", "--json");
-  const dump = JSON.parse(made.stdout).dumps[0].path as string;
-  const byHand = join(lab.folder("by-hand"), "all.sql");
-  writeFileSync(byHand, gunzipSync(readFileSync(dump)));
-  const cold = readdirSync(join(folder, "pre-update")).find((name) => name.endsWith(".cold")) ?? "";
-  const coldCopy = join(folder, "pre-update", cold);
-
-  await t.test("nothing is exchanged under another server on the same data", async () => {
-    const image = (await lab.docker(["inspect", "--format", "{{.Image}}", "postgres"])).stdout;
-    const shared = ["--volumes-from", "postgres", "--entrypoint", "sleep"];
-    await lab.docker(["run", "--detach", "--name", "pg-debug", ...shared, image, "1000"]);
-    const { code, stderr } = await host.pratique("rollback", "postgres", coldCopy, "--yes");
-    await lab.docker(["rm", "--force", "pg-debug"]);
-    assert.equal(code, 1, stderr);
-    assert.match(stderr, /pg-debug runs with the same data directory/);
-  });
-
-  await t.test("a cold copy; what it sorts otherwise than this image is told", async () => {
-    await spoil(database);
-    const { code, stderr } = await host.pratique("rollback", "postgres", coldCopy, "--yes");
-    assert.equal(code, 1, stderr);
-    assert.match(stderr, /restored, but.*sorted wrongly \(database german\)/s);
-    await server.ready();
-    assert.deepEqual(await stateOf(database), before);
-    assert.deepEqual(await states(), RUNNING);
-    const last = (await host.messages()).findLast(({ message = "" }) => /^restored/.test(message));
-    const kept = /former data: (\S+)/.exec(last?.message ?? "")?.[1];
-    const version = await lab.docker(["exec", "postgres", "cat", `${kept}/PG_VERSION`]);
-    assert.equal(version.stdout, "15");
-    assert.match(last?.message ?? "", /dump of it: \S+pre-update\/postgres-/);
-    await server.sql("postgres", "alter database german refresh collation version");
-  });
-
-  await t.test("what is cut or altered is refused before anything stops", async () => {
-    const started = () => lab.docker(["inspect", "--format", "{{.State.StartedAt}}", "app"]);
-    const before = (await started()).stdout;
-    const refuse = async (path: string, why: RegExp) => {
-      const result = await host.pratique("rollback", "postgres", path, "--yes");
-      assert.equal(result.code, 1, result.stdout + result.stderr);
-      assert.match(result.stderr, why);
-    };
-    const text = readFileSync(byHand);
-    for (const cut of [200, Math.floor(text.length / 2), text.length - 100]) {
-      writeFileSync(byHand, text.subarray(0, text.length - cut));
-      await refuse(byHand, /cut off/);
-    }
-    const whole = readFileSync(dump);
-    writeFileSync(dump, whole.subarray(0, whole.length - 1));
-    await refuse(dump, /cannot be trusted/);
-    const altered = Buffer.from(whole);
-    const middle = Math.floor(altered.length / 2);
-    altered[middle] = (altered[middle] ?? 0) ^ 1;
-    writeFileSync(dump, altered);
-    await refuse(dump, /cannot be trusted/);
-    writeFileSync(dump, whole);
-    const manifest = join(coldCopy, SNAPSHOT_MANIFEST);
-    const made = readFileSync(manifest, "utf8");
-    const { distribution } = JSON.parse(made) as SnapshotManifest;
-    assert.match(distribution ?? "", /^debian \w+$/);
-    writeFileSync(manifest, made.replace(`"${distribution}"`, '"alpine"'));
-    await refuse(coldCopy, /it is of alpine .*sorted differently/);
-    writeFileSync(manifest, made);
-    const version = join(coldCopy, "data", "PG_VERSION");
-    writeFileSync(version, "15\n\n");
-    await refuse(coldCopy, /its manifest says/);
-    writeFileSync(version, "15\n");
-    const another = join(coldCopy, "data", "base", "1", "PG_VERSION");
-    writeFileSync(another, "16\n");
-    await refuse(coldCopy, /the content of its files is not what it was/);
-    writeFileSync(another, "15\n");
-    assert.equal((await started()).stdout, before);
-  });
-
-  await t.test("a dump that does not restore leaves everything as it was", async () => {
-    const good = gunzipSync(readFileSync(dump)).toString();
-    // No row is missing then: only what psql says tells that this was lost.
-    writeFileSync(
-      byHand,
-      good.replace("CREATE FUNCTION public.trap", "CREATE FUNCTION nowhere.trap"),
-    );
-    const spoken = await lab.docker(["exec", "postgres", "psql", "-U", "admin", "-c", "x"], {
-      mayFail: true,
-    });
-    assert.match(spoken.stderr, /FEHLER/);
-    const now = await stateOf(database);
-    const result = await host.pratique("rollback", "postgres", byHand, "--yes");
-    assert.equal(result.code, 1);
-    assert.match(result.stderr, /did not restore: .*nowhere/);
-    await server.ready();
-    assert.deepEqual(await stateOf(database), now);
-    assert.deepEqual(await states(), RUNNING);
-  });
-});
