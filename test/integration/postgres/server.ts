@@ -3,9 +3,11 @@ import { conninfo, wordOfPsql } from "../../../src/postgres/ask.ts";
 import type { Lab } from "../../lab/lab-types.ts";
 import { pollUntil } from "../../lab/poll-until.ts";
 import { type PostgresVersion, postgresImage } from "../../lab/postgres-images.ts";
+import { acceptsConnections } from "./accepts-connections.ts";
 
 export const PASSWORD = "lab-password-of-postgres";
 const START_TIMEOUT_MS = 60_000;
+const ADDRESSES = "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}";
 
 export interface ServerOptions {
   version?: PostgresVersion;
@@ -64,8 +66,10 @@ export function serverNamed(lab: Lab, name: string, user = "postgres"): Server {
     },
     async ready() {
       await pollUntil(`${name} to accept connections`, START_TIMEOUT_MS, async () => {
-        const args = ["exec", name, "pg_isready", "-q", "-h", "127.0.0.1"];
-        return (await lab.docker(args, { mayFail: true })).code === 0 ? true : undefined;
+        const { stdout } = await lab.docker(["inspect", "--format", ADDRESSES, name]);
+        const [address] = stdout.split(" ").filter((each) => each !== "");
+        if (address === undefined) return undefined;
+        return (await acceptsConnections(address, user)) ? true : undefined;
       }).catch(async (cause: unknown) => {
         const { stdout, stderr } = await lab.docker(["logs", "--tail", "20", name]);
         throw new Error(`${name} does not start:\n${stdout}\n${stderr}`, { cause });
