@@ -6,6 +6,7 @@ import { test } from "node:test";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { openLab } from "../../lab/open-lab.ts";
 import { pollUntil } from "../../lab/poll-until.ts";
+import { isFull } from "../../lab/slice-of.ts";
 import { startDaemon } from "../daemon/driven-daemon.ts";
 import { hostOn } from "../update/host.ts";
 import { fillServer, startServer } from "./server.ts";
@@ -32,12 +33,14 @@ test("a drill passes on good dumps of every kind, also by the daemon, and fails 
   const paths = (JSON.parse(made.stdout).dumps as { path: string }[]).map(({ path }) => path);
   const drill = async (...words: string[]) => await host.pratique("backup", "drill", ...words);
 
-  const newest = await drill("--json");
-  assert.equal(newest.code, 0, newest.stdout + newest.stderr);
-  assert.deepEqual(
-    [JSON.parse(newest.stdout).rows, JSON.parse(newest.stdout).path],
-    [1011, paths[0]],
-  );
+  if (isFull) {
+    await t.test("the newest dump, where none is named", async () => {
+      const newest = await drill("--json");
+      assert.equal(newest.code, 0, newest.stdout + newest.stderr);
+      const { rows, path } = JSON.parse(newest.stdout);
+      assert.deepEqual([rows, path], [1011, paths[0]]);
+    });
+  }
   const custom = await drill(paths.find((path) => path.includes(".atuin.")) ?? "", "--json");
   assert.equal(custom.code, 0, custom.stdout + custom.stderr);
   assert.equal(JSON.parse(custom.stdout).rows, 1007, "the rows of a single dump are counted too");
@@ -48,7 +51,6 @@ test("a drill passes on good dumps of every kind, also by the daemon, and fails 
     writeFileSync(path, content);
     return path;
   };
-  assert.equal((await drill(write("all.sql", sql))).code, 0, "plain, by hand");
   await t.test("one database with its owners, by hand", async () => {
     const dumpOne = ["pg_dump", "-U", "admin", "--clean", "--create", "atuin"];
     const one = (await lab.docker(["exec", "postgres", ...dumpOne])).stdout;
@@ -57,10 +59,13 @@ test("a drill passes on good dumps of every kind, also by the daemon, and fails 
     assert.equal(JSON.parse(created.stdout).rows, 1007);
   });
   const rows = /(COPY public\.history [^\n]*\n)([^\n]*\n)/;
-  const refused = write("double.sql.gz", gzipSync(sql.replace(rows, "$1$2$2")));
-  const double = await drill(refused);
-  assert.equal(double.code, 1);
-  assert.match(double.stderr, /unique index/);
+  if (isFull) {
+    await t.test("a dump of which a statement fails", async () => {
+      const double = await drill(write("double.sql.gz", gzipSync(sql.replace(rows, "$1$2$2"))));
+      assert.equal(double.code, 1);
+      assert.match(double.stderr, /unique index/);
+    });
+  }
   const end = sql.indexOf("\n\\.\n", sql.indexOf("COPY public.history")) + 4;
   const silent = `${sql.slice(0, end)}\nDELETE FROM public.history WHERE id < 4;\n${sql.slice(end)}`;
   const lost = await drill(write("silent.sql", silent));
@@ -85,12 +90,14 @@ test("a drill passes on good dumps of every kind, also by the daemon, and fails 
   });
   await t.test("a restore that ends before the dump does says so", async () => {
     const moreThanPipesHold = `-- ${"x".repeat(1020)}\n`.repeat(16 * 1024);
-    const close = `SELECT pg_terminate_backend(pg_backend_pid());\n${moreThanPipesHold}`;
-    const closed = await drill(
-      write("closed.sql", `${sql.slice(0, end)}\n${close}${sql.slice(end)}`),
-    );
-    assert.equal(closed.code, 1, closed.stderr);
-    assert.match(closed.stderr, /terminating connection/);
+    if (isFull) {
+      const close = `SELECT pg_terminate_backend(pg_backend_pid());\n${moreThanPipesHold}`;
+      const closed = await drill(
+        write("closed.sql", `${sql.slice(0, end)}\n${close}${sql.slice(end)}`),
+      );
+      assert.equal(closed.code, 1, closed.stderr);
+      assert.match(closed.stderr, /terminating connection/);
+    }
     const left = await drill(write("left.sql", `\\q\n${moreThanPipesHold}${sql}`));
     assert.equal(left.code, 1, left.stderr);
     assert.match(left.stderr, /psql ended before the end of the dump/);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openLab } from "../../lab/open-lab.ts";
 import { postgresImage } from "../../lab/postgres-images.ts";
-import { sliceOf } from "../../lab/slice-of.ts";
+import { isFull, sliceOf } from "../../lab/slice-of.ts";
 import { runningImage } from "../update/host.ts";
 import { pushPostgres } from "./server.ts";
 import { openDatabaseHost, RUNNING } from "./update-lab.ts";
@@ -64,11 +64,7 @@ test("what may not go in stops nothing, and a dump that the candidate cannot res
       /debian bookworm.*debian trixie.*REINDEX DATABASE/,
     ],
   ];
-  const slice = [
-    "blocked by the gate",
-    "another major version that calls itself 15",
-    "another distribution",
-  ];
+  const slice = ["another major version that calls itself 15", "another distribution"];
   for (const [name, push, kind, words] of sliceOf(cases, ([name]) => name, slice)) {
     await t.test(name, async () => {
       await push();
@@ -120,6 +116,7 @@ test("what may not go in stops nothing, and a dump that the candidate cannot res
       assert.deepEqual(await states(), RUNNING);
     });
   }
+  if (!isFull) return;
   await t.test("a candidate that restores the dump goes in", async () => {
     const candidate = await pushPostgres(lab, "15");
     const { outcome } = await update();
