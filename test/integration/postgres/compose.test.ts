@@ -3,10 +3,11 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { openLab } from "../../lab/open-lab.ts";
 import { postgresImage } from "../../lab/postgres-images.ts";
+import { isFull } from "../../lab/slice-of.ts";
 import { composeUp, hostOn, runningImage } from "../update/host.ts";
 import { checksums, fillServer, pushPostgres, serverNamed } from "./server.ts";
 
-test("a compose project with a password file, an anonymous volume and an app is updated, restored and agrees", async () => {
+test("a compose project with a password file, an anonymous volume and an app is updated, restored and agrees", async (t) => {
   await using lab = await openLab({ remembersScans: true });
   await pushPostgres(lab, "15-old");
   const folder = await composeUp(
@@ -58,15 +59,19 @@ services:
   );
   const health = await host.pratique("health", "db");
   assert.equal(health.code, 0, health.stdout + health.stderr);
-  const former = await runningImage(lab, "db");
-  const good = await pushPostgres(lab, "15");
+  let former = await runningImage(lab, "db");
+  if (isFull) {
+    await t.test("a good candidate goes in", async () => {
+      const good = await pushPostgres(lab, "15");
+      const { containers } = await host.run("update", "db");
+      assert.equal(containers[0]?.outcome.kind, "updated", JSON.stringify(containers));
+      assert.equal(await runningImage(lab, "db"), good.imageId);
+      assert.notEqual(former, good.imageId);
+      assert.deepEqual(await checksums(server), before);
+    });
+  }
 
-  const updated = await host.run("update", "db");
-  assert.equal(updated.containers[0]?.outcome.kind, "updated", JSON.stringify(updated.containers));
-  assert.equal(await runningImage(lab, "db"), good.imageId);
-  assert.notEqual(former, good.imageId);
-  assert.deepEqual(await checksums(server), before);
-
+  former = await runningImage(lab, "db");
   const { files } = postgresImage("15");
   const script = '#!/bin/sh\nrm -rf "$PGDATA"/*\nexec docker-entrypoint.sh "$@"\n';
   await pushPostgres(lab, "15", {
@@ -74,8 +79,14 @@ services:
     entrypoint: ["start.sh"],
   });
   const back = await host.run("update", "db");
-  assert.equal(back.containers[0]?.outcome.kind, "rolled-back", JSON.stringify(back.containers));
-  assert.equal(await runningImage(lab, "db"), good.imageId);
+  const text = JSON.stringify(back.containers);
+  assert.equal(back.containers[0]?.outcome.kind, "rolled-back", text);
+  assert.equal(await runningImage(lab, "db"), former);
+  const kept = /the data it left is kept in ([^"\\\s]+)/.exec(text)?.[1];
+  await lab.docker(["exec", "db", "ls", `${kept}/PG_VERSION`]);
+  const last = (await host.messages()).at(-1);
+  assert.match(last?.message ?? "", /^failed - .*rolled back/);
+  assert.equal(last?.priority, 5);
   assert.deepEqual(await checksums(server), before);
   const states = await lab.docker([
     ...["inspect", "--format", "{{.State.Status}} {{.HostConfig.RestartPolicy.Name}}", "db", "app"],
