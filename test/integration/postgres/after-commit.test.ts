@@ -25,7 +25,7 @@ const ALL_RUNNING = { ...RUNNING, picky: "running always" };
 
 async function startPicky({ lab }: DatabaseHost, migration: string): Promise<void> {
   await lab.docker(["rm", "--force", "picky"], { mayFail: true });
-  const image = await lab.image("postgres:picky", {
+  const image = await lab.image("picky:1", {
     ...postgresImage("15-old"),
     volumes: [],
     entrypoint: ["sh", "-c", PICKY],

@@ -79,7 +79,7 @@ test("what may not go in stops nothing, and a dump that the candidate cannot res
     await pushPostgres(lab, "15");
     await lab.docker([
       ...["create", "--name", "other", "--volume", "postgres-data:/somewhere"],
-      "127.0.0.1:5000/postgres:app",
+      "127.0.0.1:5000/app:1",
     ]);
     const { outcome } = await update();
     assert.equal(outcome.kind, "held");

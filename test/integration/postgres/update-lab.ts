@@ -74,8 +74,7 @@ export async function openDatabaseHost(
     "create table visits (at timestamptz default now())",
     "alter table visits owner to atuin",
   );
-  // In the same repository: the registry has most of it.
-  const image = await lab.image("postgres:app", application("atuin", "atuin"));
+  const image = await lab.image("app:1", application("atuin", "atuin"));
   for (const name of ["app", "backup"]) {
     await lab.docker([
       ...["run", "--detach", "--name", name, "--network", "apps", "--restart", "always"],

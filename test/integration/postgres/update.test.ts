@@ -91,7 +91,7 @@ test("a minor update waits until nobody is connected, keeps every database, role
       await lab.docker([
         ...["run", "--detach", "--name", "stranger", "--network", "apps", "--no-healthcheck"],
         ...["--env", "PGPASSWORD=miniflux-password", "--entrypoint", "psql"],
-        ...["127.0.0.1:5000/postgres:app", "-h", "postgres", "-U", "miniflux", "-d", "atuin"],
+        ...["127.0.0.1:5000/app:1", "-h", "postgres", "-U", "miniflux", "-d", "atuin"],
         ...["-c", "select pg_sleep(1000)"],
       ]);
       await server.sql(
