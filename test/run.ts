@@ -19,6 +19,7 @@ const UNIT_PATTERNS = ["src/**/*.test.ts", "test/*.test.ts"];
 /** The longest first, so that none of them is left alone at the end; what they leave idle fills up. */
 const LAB_PATTERNS = [
   "test/integration/update/{same-container,namespaces,run-and-outbox}.test.ts",
+  "test/integration/postgres/update.test.ts",
   "test/{faults,integration/postgres}/**/*.test.ts",
   "test/integration/**/*.test.ts",
   "test/*/**/*.test.ts",

@@ -114,12 +114,7 @@ ${settings}${extra}`,
       delete sums["atuin: public.visits"];
       return sums;
     },
-    async update() {
-      const report = await runWithOutput(host);
-      const [container] = report.containers;
-      assert.ok(container !== undefined, JSON.stringify(report));
-      return container;
-    },
+    update: () => updateBy(lab, host),
     async states() {
       const format = "{{.Name}}={{.State.Status}} {{.HostConfig.RestartPolicy.Name}}";
       const ids = (await lab.docker(["ps", "--all", "--quiet"])).stdout.split("\n");
@@ -131,10 +126,14 @@ ${settings}${extra}`,
   };
 }
 
-async function runWithOutput(host: Host): Promise<RunReport> {
-  const { stdout, stderr, code } = await host.pratique("update", "postgres", "--json");
+/** An update of the server by this lab's pratique. */
+export async function updateBy(lab: Lab, { config }: Host): Promise<ContainerReport> {
+  const words = ["update", "postgres", "--json"];
+  const { stdout, stderr, code } = await lab.pratique(words, { config, timeoutMs: 300_000 });
   assert.ok(stdout.startsWith("{"), `no report (exit ${code}): ${stdout}\n${stderr}`);
-  return JSON.parse(stdout) as RunReport;
+  const [container] = (JSON.parse(stdout) as RunReport).containers;
+  assert.ok(container !== undefined, stdout);
+  return container;
 }
 
 export const RUNNING = {

@@ -20,8 +20,10 @@ import { pollUntil } from "../../lab/poll-until.ts";
 import { isFull } from "../../lab/slice-of.ts";
 import { withoutCapabilities } from "../../lab/without-capabilities.ts";
 import { containerId, runningImage } from "../update/host.ts";
+import { inGerman } from "./german.ts";
+import { assertRestores } from "./restores.ts";
 import { PASSWORD, pushPostgres } from "./server.ts";
-import { type DatabaseHost, openDatabaseHost, RUNNING } from "./update-lab.ts";
+import { type DatabaseHost, openDatabaseHost, RUNNING, updateBy } from "./update-lab.ts";
 
 const LEAPING_CLOCK = `--import=${join(import.meta.dirname, "leaping-clock.ts")}`;
 /** Until it has looked at the clock; where it has not, it takes its minute. */
@@ -59,13 +61,21 @@ async function whileDataGrows<Result>(lab: Lab, work: () => Promise<Result>): Pr
   }
 }
 
-test("a minor update waits until nobody is connected, keeps every database, role, extension and row, and starts everybody again", async (t) => {
+test("a minor update waits until nobody is connected, keeps every database, role, extension and row; every backup can be restored", async (t) => {
   await using lab = await openLab({ remembersScans: true });
-  const database = await openDatabaseHost(withoutCapabilities(lab), {
-    rows: 20_000,
-    settings: "    restoreDrill: true\n",
-  });
-  const { host, server, data, states, update, folder } = database;
+  const database = await openDatabaseHost(lab, { settings: "    restoreDrill: true\n" });
+  const { host, server, data, states, folder } = database;
+  const update = () => updateBy(withoutCapabilities(lab), host);
+  // What the restores bring back or carry over.
+  await server.sql(
+    "postgres",
+    "alter system set work_mem = '5MB'",
+    "alter role atuin in database atuin set statement_timeout = '77s'",
+    "create database latin encoding 'LATIN1' locale 'C' template template0 connection limit 7",
+  );
+  const place = "data_directory = '/var/lib/postgresql/data'";
+  const settle = `cd "$PGDATA"; echo "# ours" >> pg_hba.conf; echo "${place}" >> postgresql.conf`;
+  await lab.docker(["exec", "postgres", "sh", "-c", settle]);
   // Wrong since an earlier update: that is not the candidate's fault.
   await server.sql(
     "postgres",
@@ -78,7 +88,7 @@ test("a minor update waits until nobody is connected, keeps every database, role
   const before = await data();
   const former = await runningImage(lab, "postgres");
   const id = await containerId(lab, "postgres");
-  const candidate = await pushPostgres(lab, "15");
+  const candidate = await pushPostgres(lab, "15", inGerman("15"));
   /** A program of the server's own container, in the background. */
   const inside = async (...words: string[]) =>
     await lab.docker(["exec", "--detach", "--env", "PGUSER=admin", "postgres", ...words]);
@@ -208,6 +218,8 @@ test("a minor update waits until nobody is connected, keeps every database, role
     const end = await lab.docker(["exec", "backup", "cat", "/tmp/end"]);
     assert.match(end.stdout, /PostgreSQL database cluster dump complete/, "it was not cut short");
   });
+
+  await assertRestores(t, database);
 });
 
 /** An update that waits for somebody; its minute is over soon. Returns what it says. */
