@@ -10,6 +10,7 @@ import { type TarEntry, writeTar } from "./tar-archive.ts";
 
 interface Layer {
   content: Buffer;
+  digest: string;
   /** Digest before compression. */
   diffId: string;
 }
@@ -44,13 +45,13 @@ export async function pushImage(
   const { repository, version: tag } = splitReference(reference);
   const types = MEDIA_TYPES[spec.format ?? "oci"];
   const layers = [...(rootLayers(spec) ?? [baseLayer(busybox)]), ...ownLayers(spec)];
-  for (const layer of layers) await registry.pushBlob(repository, layer.content);
+  for (const { content, digest } of layers) await registry.pushBlob(repository, content, digest);
 
   const architectures = spec.architectures ?? [ARCHITECTURE];
   const manifests: (Descriptor & { config: string; architecture: string; content: Buffer })[] = [];
   for (const architecture of architectures) {
     const config = Buffer.from(JSON.stringify(imageConfig(spec, layers, architecture)));
-    await registry.pushBlob(repository, config);
+    await registry.pushBlob(repository, config, sha256(config));
     const content = manifestOf(types, config, layers);
     manifests.push({
       mediaType: types.manifest,
@@ -99,17 +100,16 @@ function manifestOf(
   config: Buffer,
   layers: readonly Layer[],
 ): Buffer {
-  const describe = (mediaType: string, content: Buffer): Descriptor => ({
-    mediaType,
-    digest: sha256(content),
-    size: content.length,
-  });
   return Buffer.from(
     JSON.stringify({
       schemaVersion: 2,
       mediaType: types.manifest,
-      config: describe(types.config, config),
-      layers: layers.map(({ content }) => describe(types.layer, content)),
+      config: { mediaType: types.config, digest: sha256(config), size: config.length },
+      layers: layers.map(({ content, digest }) => ({
+        mediaType: types.layer,
+        digest,
+        size: content.length,
+      })),
     }),
   );
 }
@@ -147,8 +147,18 @@ function imageConfig(spec: ImageSpec, layers: readonly Layer[], architecture: st
   };
 }
 
+/** By file: they have tens of megabytes. */
+const cachedRootLayers = new Map<string, Layer>();
+
 function rootLayers({ rootFileSystem }: ImageSpec): Layer[] | undefined {
-  return rootFileSystem?.map(({ file, diffId }) => ({ content: readFileSync(file), diffId }));
+  return rootFileSystem?.map(({ file, diffId }) => {
+    const known = cachedRootLayers.get(file);
+    if (known !== undefined) return known;
+    const content = readFileSync(file);
+    const layer = { content, digest: sha256(content), diffId };
+    cachedRootLayers.set(file, layer);
+    return layer;
+  });
 }
 
 let cachedBaseLayer: Layer | undefined;
@@ -227,7 +237,8 @@ function textEntry(path: string, content: string | Buffer): TarEntry {
 
 function toLayer(entries: readonly TarEntry[]): Layer {
   const archive = writeTar(entries);
-  return { content: gzipSync(archive, { level: 1 }), diffId: sha256(archive) };
+  const content = gzipSync(archive, { level: 1 });
+  return { content, digest: sha256(content), diffId: sha256(archive) };
 }
 
 /** The same bytes each time, so that equal specifications stay equal. */

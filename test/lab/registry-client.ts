@@ -8,7 +8,8 @@ export interface Descriptor {
 }
 
 export interface RegistryClient {
-  pushBlob(repository: string, content: Buffer): Promise<string>;
+  /** Sends it once: another repository gets it from the first one. */
+  pushBlob(repository: string, content: Buffer, digest: string): Promise<void>;
   /** Returns the digest. `reference` is a tag or digest. */
   pushManifest(
     repository: string,
@@ -52,17 +53,23 @@ export function createRegistryClient(url: string): RegistryClient {
     throw new Error(`${what}: the registry answers ${answer.status}: ${await answer.text()}`);
   }
 
-  async function pushBlob(repository: string, content: Buffer): Promise<string> {
-    const digest = sha256(content);
+  /** By digest: a repository that has the blob. */
+  const holders = new Map<string, string>();
+
+  async function pushBlob(repository: string, content: Buffer, digest: string): Promise<void> {
     const known = await ask("HEAD", `/v2/${repository}/blobs/${digest}`);
-    if (known.status === 200) return digest;
-    const begun = await ask("POST", `/v2/${repository}/blobs/uploads/`);
+    if (known.status === 200) return;
+    const holder = holders.get(digest);
+    const mount = holder === undefined ? "" : `?mount=${digest}&from=${holder}`;
+    const begun = await ask("POST", `/v2/${repository}/blobs/uploads/${mount}`);
+    if (begun.status === 201) return;
+    // Where it cannot be mounted any more, the registry expects it.
     await expectStatus(begun, 202, `Upload to ${repository}`);
     const target = new URL(begun.headers.get("location") ?? "", url);
     target.searchParams.set("digest", digest);
     const done = await ask("PUT", target.href, { body: new Uint8Array(content) });
     await expectStatus(done, 201, `Upload to ${repository}`);
-    return digest;
+    holders.set(digest, repository);
   }
 
   async function pushManifest(
