@@ -11,6 +11,8 @@ export interface EngineCall {
   number: number;
   /** Method and path without version, names and ids: `POST /containers/{id}/start`. */
   name: string;
+  /** The same word for word, and by whom. */
+  question: string;
   /** What is no GET or HEAD may change something. */
   isChange: boolean;
   isCompose: boolean;
@@ -269,7 +271,9 @@ function callOf(incoming: IncomingMessage, number: number): EngineCall {
   const method = incoming.method ?? "";
   const isChange = method !== "GET" && method !== "HEAD";
   const isCompose = incoming.headers["user-agent"] !== "pratique";
-  return { number, name: `${method} ${template(incoming.url ?? "")}`, isChange, isCompose };
+  const url = incoming.url ?? "";
+  const question = `${method} ${url} ${isCompose ? "compose" : "pratique"}`;
+  return { number, name: `${method} ${template(url)}`, question, isChange, isCompose };
 }
 
 /** A path without API version, query, names and ids. */

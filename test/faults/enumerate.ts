@@ -3,9 +3,10 @@
  * without having met the fault (SQLite's rule). After each: recovery, the invariants, and a second
  * recovery that changes nothing.
  */
+import type { EngineCall } from "./engine-proxy.ts";
 import type { End } from "./invariants.ts";
 import { findProblems, takeBefore } from "./invariants.ts";
-import { type Clean, type Kind, RECOVER, updateOf } from "./kinds.ts";
+import { type Clean, EACH, type Kind, notOftenAsked, RECOVER, updateOf } from "./kinds.ts";
 import { openStage, type Ran, runPratique, type Scenario, type Stage } from "./stage.ts";
 
 /** More than any update has. */
@@ -79,7 +80,7 @@ async function onOneStage(
   for (let n = from; n <= to; n += step) {
     const startedMs = performance.now();
     const { where, end, problems } = await onePoint(stage, kind, n, clean);
-    if (where === null && kind.points === "calls" && n < clean.calls * SURELY_MET) {
+    if (where === null && kind.points === EACH && n < clean.calls * SURELY_MET) {
       problems.push(`the update ended before call ${n}; undisturbed it has ${clean.calls}`);
     }
     if (where === null && problems.length === 0) return null;
@@ -94,9 +95,15 @@ async function onOneStage(
 async function runClean(stage: Stage): Promise<Clean> {
   const { scenario } = stage;
   const before = await takeBefore(stage, await stage.offer());
-  stage.proxy.watch(null);
+  let calls = 0;
+  const isPoint = notOftenAsked(stage);
+  const counts = (call: EngineCall) => {
+    if (isPoint(call)) calls += 1;
+    return false;
+  };
+  stage.proxy.watch({ at: 0, counts, fault: { kind: "before", act() {} } });
   const ran = await runPratique(stage, updateOf(stage));
-  const calls = stage.proxy.calls.length;
+  const clean = { journal: ran.journal, calls };
   const { end, problems } = await findProblems(stage, before, true, false);
   const wanted = scenario.isCommitted ? "candidate" : "former";
   if (end !== wanted || problems.length > 0) {
@@ -106,7 +113,7 @@ async function runClean(stage: Stage): Promise<Clean> {
         .join("\n"),
     );
   }
-  return { journal: ran.journal, calls };
+  return clean;
 }
 
 async function onePoint(stage: Stage, kind: Kind, n: number, clean: Clean) {

@@ -30,7 +30,7 @@ export interface Kind {
   /** What counts as a point. */
   points:
     | "journal entries"
-    | "calls"
+    | typeof EACH
     | "changing calls"
     | "changing calls and entries of the recovery";
   /** Where a person being asked to look is a right end too. */
@@ -41,11 +41,36 @@ export interface Kind {
 /** An update that nothing disturbs. */
 export interface Clean {
   journal: string[];
+  /** How many of its calls count as points. */
   calls: number;
 }
 
-const every = () => true;
-const changing = ({ isChange }: EngineCall) => isChange;
+type Counts = (call: EngineCall) => boolean;
+type CountsIn = (stage: Stage) => Counts;
+
+const changing: CountsIn =
+  () =>
+  ({ isChange }) =>
+    isChange;
+
+/** One for each place that asks it, and the next one of a poll. */
+const MOST_EQUAL = 2;
+
+/**
+ * Every call of one run; but of questions that are the same word for word, between two journal
+ * entries, two only: what is asked again and again until the answer is another one.
+ */
+export function notOftenAsked(stage: Stage): Counts {
+  const asked = new Map<string, number>();
+  return ({ question }) => {
+    const key = `${lastJournalEntry(stage)}: ${question}`;
+    const times = 1 + (asked.get(key) ?? 0);
+    asked.set(key, times);
+    return times <= MOST_EQUAL;
+  };
+}
+
+export const EACH = "calls, of equal ones two";
 
 export const KINDS: readonly Kind[] = [
   {
@@ -67,9 +92,12 @@ export const KINDS: readonly Kind[] = [
     kind: "after",
     act: () => killAlone(pid()),
   })),
-  ofCall("error", "error 500", "calls", every, () => ({ kind: "error", act: () => {} })),
-  ofCall("reset", "reset, call done", "calls", every, () => ({ kind: "after", act: () => {} })),
-  ofCall("hang", "no answer", "calls", every, () => ({ kind: "hang", act: () => {} }), {
+  ofCall("error", "error 500", EACH, notOftenAsked, () => ({ kind: "error", act: () => {} })),
+  ofCall("reset", "reset, call done", EACH, notOftenAsked, () => ({
+    kind: "after",
+    act: () => {},
+  })),
+  ofCall("hang", "no answer", EACH, notOftenAsked, () => ({ kind: "hang", act: () => {} }), {
     hasShortTimeouts: true,
   }),
   {
@@ -85,7 +113,10 @@ export const KINDS: readonly Kind[] = [
           .then(() => sleep(SYSTEMD_PAUSE_MS))
           .then(() => engine.start());
       };
-      const injected = await atCall(stage, n, changing, () => ({ kind: "before", act: restart }));
+      const injected = await atCall(stage, n, changing(stage), () => ({
+        kind: "before",
+        act: restart,
+      }));
       await back;
       return injected;
     },
@@ -117,13 +148,13 @@ function ofCall(
   name: string,
   title: string,
   points: Kind["points"],
-  counts: (call: EngineCall) => boolean,
+  counts: CountsIn,
   fault: (pid: () => number) => CallFault,
   options: RunOptions = {},
 ): Kind {
   return {
     ...{ name, title, points },
-    inject: (stage, n) => atCall(stage, n, counts, fault, options),
+    inject: (stage, n) => atCall(stage, n, counts(stage), fault, options),
   };
 }
 
@@ -131,7 +162,7 @@ function ofCall(
 async function atCall(
   stage: Stage,
   n: number,
-  counts: (call: EngineCall) => boolean,
+  counts: Counts,
   fault: (pid: () => number) => CallFault,
   options: RunOptions = {},
 ): Promise<Injected> {
@@ -141,12 +172,7 @@ async function atCall(
   return { where: spoilt.where(), update, problems: [] };
 }
 
-function spoil(
-  stage: Stage,
-  n: number,
-  counts: (call: EngineCall) => boolean,
-  fault: (pid: () => number) => CallFault,
-) {
+function spoil(stage: Stage, n: number, counts: Counts, fault: (pid: () => number) => CallFault) {
   let pid = 0;
   let where: string | null = null;
   const { kind, act } = fault(() => pid);

@@ -67,8 +67,9 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
   }
 
   const environment = makeEnvironment(dir, servers.engine.url, programs);
-  const trivy = rememberingTrivy(dir, programs.trivy, options.remembersScans === true);
-  writeFileSync(join(dir, "bin", "trivy"), trivy, { mode: 0o755 });
+  const trivyProgram = join(dir, "bin", "trivy");
+  if (options.remembersScans !== true) symlinkSync(programs.trivy, trivyProgram);
+  else writeFileSync(trivyProgram, rememberingTrivy(dir, programs.trivy), { mode: 0o755 });
   const registryClient = createRegistryClient(servers.registry.url);
   const isWarm = options.isWarm ?? process.env.PRATIQUE_LAB_WARM === "yes";
   if (isWarm) warm = createWarmRunner(dir, environment);

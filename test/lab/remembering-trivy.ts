@@ -6,16 +6,12 @@ import { join } from "node:path";
  * database, and repeats its answer from then on, in all labs of a run: a start of Trivy takes a
  * second of a processor, and hundreds of updates in the tests are of the same few images. An image
  * of the lab's registry is known by its digest alone; the answer has the name that is asked for.
- * Unless `remembersScans`, only the list of flags is repeated, which pratique asks for first.
  */
-export function rememberingTrivy(labDir: string, trivy: string, remembersScans: boolean): string {
+export function rememberingTrivy(labDir: string, trivy: string): string {
   const answers = process.env.PRATIQUE_LAB_ANSWERS ?? join(labDir, "trivy-answers");
   mkdirSync(answers, { recursive: true });
-  const scan = remembersScans ? "remember_scan" : "exec_trivy";
   return `#!/bin/sh
 set -eu
-
-exec_trivy() { exec ${trivy} "$@"; }
 
 # Prints the file $1, which has what Trivy says to the other arguments.
 remember() {
@@ -44,8 +40,8 @@ remember_scan() {
 image= digest=
 case "$*" in
   'image --help') remember ${answers}/help "$@" ;;
-  'image '*@sha256:*) ${scan} "$@" ;;
-  *) exec_trivy "$@" ;;
+  'image '*@sha256:*) remember_scan "$@" ;;
+  *) exec ${trivy} "$@" ;;
 esac
 `;
 }

@@ -4,6 +4,7 @@
  * gets a session of its own and answers only when nothing of it is left that would keep a process
  * of its own alive.
  */
+import { Readable } from "node:stream";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { carryOut } from "../../src/cli/carry-out.ts";
 import { EXIT } from "../../src/errors.ts";
@@ -32,6 +33,9 @@ for (const stream of [process.stdout, process.stderr]) stream.write("");
 function resources(): string {
   return process.getActiveResourcesInfo().sort().join(" ");
 }
+
+// Each command finds an input of its own, at its end.
+Object.defineProperty(process, "stdin", { get: () => Readable.from([]) });
 
 // As in main.ts: it ends the process. The lab starts a new one.
 process.on("uncaughtException", async (error) => {
