@@ -11,7 +11,7 @@ export interface Surroundings {
   stdout: () => TextStream;
   stderr: () => TextStream;
   /** Told once how to word an error that nobody catches. */
-  onReporter(report: (error: unknown) => Promise<void>): void;
+  onReporter(report: (error: unknown) => Promise<unknown>): void;
 }
 
 /** Carries out one command line and words its errors. Never rejects. */
@@ -26,9 +26,7 @@ export async function carryOut(
     const { reportError } = await import("./render/error.ts");
     return reportError(error, output, secrets);
   };
-  surroundings.onReporter(async (error) => {
-    await report(error);
-  });
+  surroundings.onReporter(report);
   try {
     return await invoke(invocation, globals, output, secrets, surroundings);
   } catch (error) {

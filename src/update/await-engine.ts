@@ -4,7 +4,7 @@ import type { Ports } from "../ports.ts";
 const PAUSE_MS = 1000;
 
 /** Whether the engine left the call unanswered. */
-function isUnanswered(error: unknown): boolean {
+function isNoAnswer(error: unknown): boolean {
   return isError(error, ENGINE_UNREACHABLE) || isError(error, ENGINE_TIMEOUT);
 }
 
@@ -18,7 +18,7 @@ export async function isEngineThere({ engine }: Pick<Ports, "engine">): Promise<
     return true;
   } catch (error) {
     if (!(error instanceof OperatorError)) throw error;
-    return !isUnanswered(error);
+    return !isNoAnswer(error);
   }
 }
 
@@ -36,7 +36,7 @@ export async function awaitEngine(
       await engine.listContainers();
       return;
     } catch (error) {
-      if (!isUnanswered(error) || clock.monotonicMs() >= deadlineMs) throw error;
+      if (!isNoAnswer(error) || clock.monotonicMs() >= deadlineMs) throw error;
       await clock.sleep(PAUSE_MS);
     }
   }

@@ -18,9 +18,9 @@ export interface ComposeAgreement {
 
 /**
  * Whether compose would leave every member alone as things stand. A tag that somebody's `docker
- * pull` moved is first pointed back at what runs (I2), in `--dry-run` for as long as the question takes; then
- * compose's own dry run decides. An edited file is never applied by pratique, and the operator is never
- * told to run `up`.
+ * pull` moved is first pointed back at what runs (I2), in `--dry-run` for as long as the question
+ * takes; then compose's own dry run decides. An edited file is never applied by pratique, and the
+ * operator is never told to run `up`.
  */
 export async function findDrift(
   group: Group,

@@ -10,7 +10,7 @@ import { carryOut } from "../../src/cli/carry-out.ts";
 import { EXIT } from "../../src/errors.ts";
 import type { CommandResult } from "./lab-types.ts";
 
-let report: (error: unknown) => Promise<void> = async (error) => console.error(error);
+let report: (error: unknown) => Promise<unknown> = async (error) => console.error(error);
 let written = { stdout: "", stderr: "" };
 
 function streamOf(name: "stdout" | "stderr") {
@@ -37,10 +37,10 @@ function resources(): string {
 // Each command finds an input of its own, at its end.
 Object.defineProperty(process, "stdin", { get: () => Readable.from([]) });
 
-// As in main.ts: it ends the process. The lab starts a new one.
+// It is the command's end, as in main.ts; the lab ends this process then.
 process.on("uncaughtException", async (error) => {
   await report(error);
-  process.send?.(answerWith(EXIT.bug), () => process.exit());
+  process.send?.(answerWith(EXIT.bug));
 });
 process.on("disconnect", () => process.exit());
 process.on("message", async (words: string[]) => {

@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { join } from "node:path";
+import { EXIT } from "../../src/errors.ts";
 import type { CommandResult } from "./lab-types.ts";
 
 const PROGRAM = join(import.meta.dirname, "warm-pratique.ts");
@@ -12,7 +13,7 @@ export interface WarmRunner {
   end(): void;
 }
 
-/** Starts its process at the first command, and a new one after a command that ended it. */
+/** Starts its process at the first command, and a new one after a bug or a command without an answer. */
 export function createWarmRunner(
   dir: string,
   environment: Readonly<Record<string, string>>,
@@ -21,33 +22,35 @@ export function createWarmRunner(
   let isBusy = false;
 
   function start(): ChildProcess {
-    const started = fork(PROGRAM, [], {
+    return fork(PROGRAM, [], {
       cwd: dir,
       // As bin/pratique sets it.
       env: { ...environment, PRATIQUE_CACHE: environment.NODE_COMPILE_CACHE },
       execArgv: [],
       execPath: process.env.PRATIQUE_NODE ?? process.execPath,
     });
-    started.once("exit", () => {
-      if (child === started) child = null;
-    });
-    return started;
   }
 
   async function ask(args: readonly string[], timeoutMs: number): Promise<CommandResult> {
     child ??= start();
     const asked = child;
     const answered = Promise.withResolvers<CommandResult>();
+    const discard = () => {
+      if (child === asked) child = null;
+      asked.kill("SIGKILL");
+    };
     const fail = (why: string) => {
       answered.reject(new Error(`pratique ${args.join(" ")}: ${why}`));
-      asked.kill("SIGKILL");
+      discard();
     };
     const onExit = () => fail("its process ended without an answer");
     asked.once("message", answered.resolve).once("exit", onExit);
     const timer = setTimeout(() => fail(`took longer than ${timeoutMs} ms`), timeoutMs);
     asked.send(args);
     try {
-      return await answered.promise;
+      const answer = await answered.promise;
+      if (answer.code === EXIT.bug) discard();
+      return answer;
     } finally {
       clearTimeout(timer);
       asked.off("message", answered.resolve).off("exit", onExit);
