@@ -1,13 +1,16 @@
 /**
- * Runs the tests: `node test/run.ts [--only-unit] [FILE or PATTERN]...`
+ * Runs the tests: `node test/run.ts [--check] [--only-unit] [FILE or PATTERN]...`
  *
+ * With --check first `npm run check`, while the lab downloads what it lacks.
  * Every file is a process of its own; files below test/<folder>/ also get network, mounts and
  * processes of their own (test/lab/enter). Fails too when a test leaves something on the machine.
  */
+import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { globSync, mkdtempSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, relative, resolve } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
 import { watchLeftovers } from "./lab/leftovers.ts";
@@ -15,11 +18,16 @@ import { prepareLab } from "./lab/prepare.ts";
 import { isFull } from "./lab/slice-of.ts";
 
 const CHECKOUT = resolve(import.meta.dirname, "..");
-const UNIT_PATTERNS = ["src/**/*.test.ts", "test/*.test.ts"];
+/** Many short files by one process: to start one for each costs more than they do. */
+const UNIT_PATTERNS = ["test/unit.ts", "test/*.test.ts"];
+const SERVICES = "test/integration/services/every.ts";
 /** The longest first, so that none of them is left alone at the end; what they leave idle fills up. */
 const LAB_PATTERNS = [
-  "test/integration/update/{same-container,namespaces,run-and-outbox}.test.ts",
   "test/integration/postgres/update.test.ts",
+  "test/faults/postgres.test.ts",
+  "test/integration/update/{roll-back,same-container,namespaces}.test.ts",
+  SERVICES,
+  "test/integration/examples/*.test.ts",
   "test/{faults,integration/postgres}/**/*.test.ts",
   "test/integration/**/*.test.ts",
   "test/*/**/*.test.ts",
@@ -33,13 +41,18 @@ const TEST_TIMEOUT_MS = (isFull ? 290 : 20) * MINUTE_MS;
 const FILES_AT_A_TIME = 3;
 const SLOWEST_SHOWN = 12;
 
-async function main(args: readonly string[]): Promise<number> {
+async function main(words: readonly string[]): Promise<number> {
+  const args = words.filter((word) => word !== "--check");
   const files = selectFiles(args);
   if (files.length === 0) {
     console.error(`No test file matches: ${args.join(" ")}`);
     return 2;
   }
-  if (files.some(needsLab)) await prepareLab((line) => console.log(line));
+  const [isSound] = await Promise.all([
+    words.includes("--check") ? check() : true,
+    files.some(needsLab) ? prepareLab((line) => console.log(line)) : null,
+  ]);
+  if (!isSound) return 1;
 
   const mark = randomBytes(4).toString("hex");
   const temporaryFolder = mkdtempSync(join(tmpdir(), "pratique-"));
@@ -69,6 +82,12 @@ async function main(args: readonly string[]): Promise<number> {
   } finally {
     leftovers.remove();
   }
+}
+
+async function check(): Promise<boolean> {
+  const child = spawn("npm", ["run", "--silent", "check"], { cwd: CHECKOUT, stdio: "inherit" });
+  const [code] = await once(child, "exit");
+  return code === 0;
 }
 
 interface Counts {
@@ -111,7 +130,8 @@ function selectFiles(args: readonly string[]): string[] {
   const wanted = args.filter((arg) => arg !== "--only-unit");
   const defaults = isUnitOnly ? UNIT_PATTERNS : [...LAB_PATTERNS, ...UNIT_PATTERNS];
   const patterns = wanted.length > 0 ? wanted.map(toPattern) : defaults;
-  const files = patterns.flatMap((pattern) => globSync(pattern, { cwd: CHECKOUT }).sort());
+  const exclude = wanted.length > 0 ? [] : [join(dirname(SERVICES), "*.test.ts")];
+  const files = patterns.flatMap((pattern) => globSync(pattern, { cwd: CHECKOUT, exclude }).sort());
   const unique = [...new Set(files.map((file) => resolve(CHECKOUT, file)))];
   return isUnitOnly ? unique.filter((file) => !needsLab(file)) : unique;
 }

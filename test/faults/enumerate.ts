@@ -6,8 +6,15 @@
 import type { EngineCall } from "./engine-proxy.ts";
 import type { End } from "./invariants.ts";
 import { findProblems, takeBefore } from "./invariants.ts";
-import { type Clean, EACH, type Kind, notOftenAsked, RECOVER, updateOf } from "./kinds.ts";
-import { openStage, type Ran, runPratique, type Scenario, type Stage } from "./stage.ts";
+import { type Clean, EACH, type Kind, notOftenAsked, updateOf } from "./kinds.ts";
+import {
+  openStage,
+  type Ran,
+  recoverUndisturbed,
+  runPratique,
+  type Scenario,
+  type Stage,
+} from "./stage.ts";
 
 /** More than any update has. */
 const MOST_POINTS = 400;
@@ -119,7 +126,7 @@ async function runClean(stage: Stage): Promise<Clean> {
 async function onePoint(stage: Stage, kind: Kind, n: number, clean: Clean) {
   const before = await takeBefore(stage, await stage.offer());
   const { where, update, problems } = await kind.inject(stage, n, clean);
-  const recovery = await runPratique(stage, RECOVER);
+  const recovery = await recoverUndisturbed(stage);
   const wasBegun = update.journal.some((entry) => / open\b/.test(entry));
   const found = await findProblems(stage, before, wasBegun, kind.mayGiveUp === true);
   problems.push(...found.problems);
@@ -137,8 +144,7 @@ async function onePoint(stage: Stage, kind: Kind, n: number, clean: Clean) {
 /** (g), (j): a second recovery gets the lock, finds nothing and changes nothing; compose agrees. */
 async function changesOfAnother(stage: Stage): Promise<string[]> {
   const before = await startsOf(stage);
-  stage.proxy.watch(null);
-  const again = await runPratique(stage, RECOVER);
+  const again = await recoverUndisturbed(stage);
   const changes = stage.proxy.calls.filter(({ isChange }) => isChange);
   const problems = changes.map(({ name }) => `(g) a second recovery does ${name}`);
   if (again.code !== 0) problems.push(`(g) a second recovery ends with ${again.code}`);

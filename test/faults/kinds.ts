@@ -4,10 +4,9 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { CallFault, EngineCall } from "./engine-proxy.ts";
 import { killAlone, killTree } from "./processes.ts";
-import { type Ran, type RunOptions, runPratique, type Stage } from "./stage.ts";
+import { type Ran, RECOVER, type RunOptions, runPratique, type Stage } from "./stage.ts";
 
 export const updateOf = ({ target }: Stage) => ["update", target, "--json"];
-export const RECOVER = ["recover", "--json"];
 /** A recovery that is interrupted so often gives up; pratique's own limit is 5. */
 const MOST_RECOVERIES = 8;
 

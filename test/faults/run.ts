@@ -35,7 +35,7 @@ const SURROUNDINGS = [
   "test/faults/postgres.test.ts",
   "test/integration/adapters/{compose-cli,docker-engine*}.test.ts",
   "test/integration/postgres/*.test.ts",
-  "test/integration/services/critical-updates.test.ts",
+  "test/integration/update/critical-updates.test.ts",
   "test/integration/update/{namespaces,same-container}.test.ts",
   "test/integration/update/environment-faults.test.ts",
   "test/integration/update/registry-faults.test.ts",

@@ -41,7 +41,7 @@ export interface Stage extends AsyncDisposable {
 
 /** Opens a lab with the scenario's container, running and healthy. */
 export async function openStage(scenario: Scenario): Promise<Stage> {
-  const lab = await openLab({ remembersScans: true, isWarm: false });
+  const lab = await openLab({ remembersScans: true, isWarm: true });
   try {
     return { scenario, ...(await scenario.prepare(lab)) };
   } catch (error) {
@@ -71,7 +71,7 @@ export interface Ran {
   journal: string[];
 }
 
-/** Runs pratique to its end, whoever brings that about. */
+/** Runs pratique to its end, whoever brings that about, in a process of its own. */
 export async function runPratique(
   { lab, host }: Stage,
   words: readonly string[],
@@ -106,6 +106,16 @@ export async function runPratique(
   // What it wrote last is on its way.
   await sleep(20);
   return { code, output, journal: linesOf(journalFile) };
+}
+
+export const RECOVER = ["recover", "--json"];
+
+/** A recovery that nothing disturbs. They share a process (decision 0015): half of a point's cost. */
+export async function recoverUndisturbed({ lab, host, proxy }: Stage): Promise<Ran> {
+  proxy.watch(null);
+  const options = { config: host.config, timeoutMs: LONGEST_MS };
+  const { code, stdout, stderr } = await lab.pratique(RECOVER, options);
+  return { code, output: `${stdout}${stderr}`, journal: [] };
 }
 
 function linesOf(file: string): string[] {

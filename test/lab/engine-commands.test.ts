@@ -23,6 +23,9 @@ test("the engine's own answers are those of the docker program", async (t) => {
   for (const name of ["one", "two"]) await lab.docker([...run, "--name", name, reference]);
   await lab.docker(["run", "--detach", "--link", "one:site", "--name", "linked", reference]);
 
+  const talk = ["sh", "-c", "echo out; echo err >&2; echo again"];
+  await lab.docker(["run", "--name", "talking", reference, ...talk]);
+
   const format = "{{.Id}} {{.Name}}={{.State.Running}}, {{.HostConfig.RestartPolicy.Name}}";
   const exec = (...args: string[]) => ["exec", ...args];
   const sh = (script: string) => ["sh", "-c", script];
@@ -33,6 +36,9 @@ test("the engine's own answers are those of the docker program", async (t) => {
     ["inspect", "--format", "{{.HostConfig.NetworkMode}} {{.NetworkSettings.IPAddress}}", "one"],
     ["image", "inspect", "--format", "{{.Id}}", reference],
     ["image", "inspect", "--format", "{{.Id}} {{.Architecture}} {{.Size}}", imageId],
+    ["inspect", "--format", "{{json .NetworkSettings.Networks}} {{json .Mounts}}", "one"],
+    ["logs", "talking"],
+    ["logs", "--tail", "1", "talking"],
     ["ps", "--all", "--quiet"],
     ["ps", "--quiet", "--no-trunc"],
     ["ps", "--all", "--format", "{{.Names}} {{.State}} {{.ID}}"],

@@ -15,6 +15,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   inspect: (engine, args) => inspect(engine, args, "containers"),
   image: async (engine, [verb, ...args]) =>
     verb === "inspect" ? await inspect(engine, args, "images") : undefined,
+  logs,
   ps,
 };
 
@@ -122,6 +123,19 @@ async function ps(engine: EngineClient, args: readonly string[]): Promise<Answer
     lines.push(line);
   }
   return printed(lines.join("\n"));
+}
+
+async function logs(engine: EngineClient, args: readonly string[]): Promise<Answer> {
+  const parsed = parseOptions(args, { values: ["--tail"] });
+  const [name = "", ...others] = parsed?.operands ?? [];
+  if (parsed === undefined || !areNames([name]) || others.length > 0) return undefined;
+  const about = await engine("GET", `/containers/${name}/json`);
+  // A terminal's is one stream without frames.
+  if (about.status !== 200 || JSON.parse(about.body.toString()).Config.Tty) return undefined;
+  const tail = parsed.options.get("--tail")?.at(-1) ?? "all";
+  const query = new URLSearchParams({ stdout: "1", stderr: "1", tail });
+  const { status, body } = await engine("GET", `/containers/${name}/logs?${query}`);
+  return status === 200 ? { ...readFrames(body), code: 0 } : undefined;
 }
 
 // ---------------------------------------------------------------- exec

@@ -13,42 +13,72 @@ import { cgroupFolders } from "./take-down.ts";
 
 const OPENSSL_BEFORE_FIXES = "3.0.7-1";
 
-test("the engine runs an image that was built without it", async () => {
-  await using lab = await openLab();
-  const image = await lab.image("web:1", web("page one"));
-  await lab.docker(["run", "--detach", "--name", "web", "--publish", "8080:80", image.reference]);
-  assert.equal(await healthOf(lab, "web"), "healthy");
-  const page = await fetch("http://127.0.0.1:8080/");
-  assert.equal(await page.text(), "page one");
-  const { stdout } = await lab.docker(["inspect", "--format", "{{.Image}}", "web"]);
-  assert.equal(stdout, image.imageId);
-});
-
-test("behaviours do what their names say", async () => {
+test("the engine of a lab does what engines do", async (t) => {
   await using lab = await openLab({ parts: ["engine", "registry"] });
-  const ill = await lab.image("ill:1", neverHealthy("never"));
-  const gone = await lab.image("gone:1", exitsAtOnce(3));
-  await lab.docker(["run", "--detach", "--name", "ill", ill.reference]);
-  const run = await lab.docker(["run", "--name", "gone", gone.reference], { mayFail: true });
-  assert.deepEqual([run.code, run.stdout], [3, "cannot start"]);
-  assert.equal(await healthOf(lab, "ill"), "unhealthy");
-});
 
-test("compose says Running the second time and recreates after a tag has moved", async () => {
-  await using lab = await openLab({ parts: ["engine", "registry"] });
-  const first = await lab.image("web:latest", web("one"));
-  const folder = lab.folder("project");
-  const services = { web: { image: first.reference } };
-  writeFileSync(join(folder, "compose.yaml"), JSON.stringify({ services }));
-  await lab.compose(folder, ["up", "--detach"]);
-  const again = await lab.compose(folder, ["up", "--detach"]);
-  assert.match(again.stderr, /Running/);
+  await t.test("the engine runs an image that was built without it", async () => {
+    const image = await lab.image("web:1", web("page one"));
+    await lab.docker(["run", "--detach", "--name", "web", "--publish", "8080:80", image.reference]);
+    assert.equal(await healthOf(lab, "web"), "healthy");
+    const page = await fetch("http://127.0.0.1:8080/");
+    assert.equal(await page.text(), "page one");
+    const { stdout } = await lab.docker(["inspect", "--format", "{{.Image}}", "web"]);
+    assert.equal(stdout, image.imageId);
+  });
 
-  await lab.image("web:next", web("two"));
-  await lab.registry.moveTag("web:next", "web:latest");
-  await lab.docker(["pull", first.reference]);
-  const moved = await lab.compose(folder, ["--dry-run", "up", "--detach"]);
-  assert.match(moved.stderr, /Recreate/);
+  await t.test("behaviours do what their names say", async () => {
+    const ill = await lab.image("ill:1", neverHealthy("never"));
+    const gone = await lab.image("gone:1", exitsAtOnce(3));
+    await lab.docker(["run", "--detach", "--name", "ill", ill.reference]);
+    const run = await lab.docker(["run", "--name", "gone", gone.reference], { mayFail: true });
+    assert.deepEqual([run.code, run.stdout], [3, "cannot start"]);
+    assert.equal(await healthOf(lab, "ill"), "unhealthy");
+    await lab.docker(["rm", "--force", "ill"]);
+  });
+
+  await t.test(
+    "compose says Running the second time and recreates after a tag has moved",
+    async () => {
+      const first = await lab.image("web:latest", web("one"));
+      const folder = lab.folder("project");
+      const services = { web: { image: first.reference } };
+      writeFileSync(join(folder, "compose.yaml"), JSON.stringify({ services }));
+      await lab.compose(folder, ["up", "--detach"]);
+      const again = await lab.compose(folder, ["up", "--detach"]);
+      assert.match(again.stderr, /Running/);
+
+      await lab.image("web:next", web("two"));
+      await lab.registry.moveTag("web:next", "web:latest");
+      await lab.docker(["pull", first.reference]);
+      const moved = await lab.compose(folder, ["--dry-run", "up", "--detach"]);
+      assert.match(moved.stderr, /Recreate/);
+    },
+  );
+
+  await t.test("an index gives each architecture its image", async () => {
+    const architectures = ["amd64", "arm64"];
+    const image = await lab.image("multi:1", { ...web("one"), architectures, format: "docker" });
+    assert.notEqual(image.digest, image.manifestDigest);
+    await lab.docker(["pull", image.byDigest]);
+    const { stdout } = await lab.docker(["inspect", "--format", "{{.Id}}", image.byDigest]);
+    assert.equal(stdout, image.imageId);
+  });
+
+  await t.test("the engine finds its containers again after it was killed", async () => {
+    const image = await lab.image("web:1", web("one"));
+    await lab.docker([
+      "run",
+      "--detach",
+      "--restart",
+      "always",
+      "--name",
+      "again",
+      image.reference,
+    ]);
+    await lab.engine.kill();
+    await lab.engine.start();
+    assert.equal(await healthOf(lab, "again"), "healthy");
+  });
 });
 
 test("Trivy finds exactly the planted advisories, and others after the database changed", async () => {
@@ -134,25 +164,6 @@ for (const options of [
     assert.equal(stdout, options.engine === "20.10" ? image.imageId : image.digest);
   });
 }
-
-test("the engine finds its containers again after it was killed", async () => {
-  await using lab = await openLab({ parts: ["engine", "registry"] });
-  const image = await lab.image("web:1", web("one"));
-  await lab.docker(["run", "--detach", "--restart", "always", "--name", "web", image.reference]);
-  await lab.engine.kill();
-  await lab.engine.start();
-  assert.equal(await healthOf(lab, "web"), "healthy");
-});
-
-test("an index gives each architecture its image", async () => {
-  await using lab = await openLab({ parts: ["engine", "registry"] });
-  const architectures = ["amd64", "arm64"];
-  const image = await lab.image("multi:1", { ...web("one"), architectures, format: "docker" });
-  assert.notEqual(image.digest, image.manifestDigest);
-  await lab.docker(["pull", image.byDigest]);
-  const { stdout } = await lab.docker(["inspect", "--format", "{{.Id}}", image.byDigest]);
-  assert.equal(stdout, image.imageId);
-});
 
 test("a deleted manifest is gone from the registry", async () => {
   await using lab = await openLab({ parts: ["registry"] });

@@ -54,7 +54,7 @@ function shellOn(lab: Lab, config: string) {
 }
 
 test("the commands of the documents work as they are written", async (t) => {
-  await using lab = await openLab();
+  await using lab = await openLab({ remembersScans: true });
   const host = hostOn(lab, "services:\n  trivy: { check: generic }\n  web: {}\n");
   const run = shellOn(lab, host.config);
   const former = await lab.image("web:1", web("one"));

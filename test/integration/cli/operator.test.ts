@@ -45,7 +45,7 @@ interface Line {
 }
 
 test("doctor has one line for each thing that a run needs, and each failure has its fix", async () => {
-  await using lab = await openLab();
+  await using lab = await openLab({ remembersScans: true });
   await lab.image("web:1", web("one"));
   await start(lab, "web");
   const config = configure(lab);
@@ -195,7 +195,7 @@ function aheadByAnHour(lab: Lab): Record<string, string> {
 }
 
 test("doctor says that a scanner database is too old before a run holds everything", async () => {
-  await using lab = await openLab();
+  await using lab = await openLab({ remembersScans: true });
   const config = configure(lab);
   await lab.trivy.setDatabase({ updatedAt: new Date(Date.now() - 5 * 86_400_000) });
   const { code, stdout } = await lab.pratique(["doctor"], { config });
@@ -204,7 +204,7 @@ test("doctor says that a scanner database is too old before a run holds everythi
 });
 
 test("scan shows findings and the decision with the comparison, and changes nothing", async () => {
-  await using lab = await openLab();
+  await using lab = await openLab({ remembersScans: true });
   await lab.image("web:1", { ...web("one"), packages: VULNERABLE });
   await start(lab, "web");
   await lab.image("web:1", { ...web("two"), packages: { ...VULNERABLE, zlib1g: "1:1.2.13" } });
@@ -258,7 +258,7 @@ function configureWithoutScanner(lab: Lab): string {
 }
 
 test("one signal lets the container in hand finish; status and history tell of it", async () => {
-  await using lab = await openLab();
+  await using lab = await openLab({ remembersScans: true });
   for (const name of ["first", "second"]) {
     await lab.image(`${name}:1`, web("one"));
     await start(lab, name);
@@ -291,7 +291,7 @@ test("one signal lets the container in hand finish; status and history tell of i
 });
 
 test("a second signal ends at once with 130 and says how to go on; recover then mends it", async () => {
-  await using lab = await openLab();
+  await using lab = await openLab({ remembersScans: true });
   await lab.image("web:1", web("one"));
   await start(lab, "web");
   const before = await lab.docker(["inspect", "--format", "{{.Image}}", "web"]);

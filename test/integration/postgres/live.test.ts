@@ -50,7 +50,7 @@ volumes: { data: {} }
 }
 
 test("a minor update under live atuin and miniflux keeps a million rows, and both are healthy after it", async () => {
-  await using lab = await openLab();
+  await using lab = await openLab({ remembersScans: true });
   const database = await pushPostgres(lab, "15-old");
   const atuin = await lab.image("atuinsh/atuin:1", { cmd: ["atuin"] });
   const miniflux = await lab.image("miniflux/miniflux:1", { cmd: ["miniflux"] });

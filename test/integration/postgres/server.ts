@@ -7,7 +7,7 @@ import { acceptsConnections } from "./accepts-connections.ts";
 
 export const PASSWORD = "lab-password-of-postgres";
 const START_TIMEOUT_MS = 60_000;
-const ADDRESSES = "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}";
+const NETWORKS = "{{json .NetworkSettings.Networks}}";
 
 export interface ServerOptions {
   version?: PostgresVersion;
@@ -66,8 +66,9 @@ export function serverNamed(lab: Lab, name: string, user = "postgres"): Server {
     },
     async ready() {
       await pollUntil(`${name} to accept connections`, START_TIMEOUT_MS, async () => {
-        const { stdout } = await lab.docker(["inspect", "--format", ADDRESSES, name]);
-        const [address] = stdout.split(" ").filter((each) => each !== "");
+        const { stdout } = await lab.docker(["inspect", "--format", NETWORKS, name]);
+        const networks = Object.values(JSON.parse(stdout) as Record<string, { IPAddress: string }>);
+        const address = networks.map(({ IPAddress }) => IPAddress).find((each) => each !== "");
         if (address === undefined) return undefined;
         return (await acceptsConnections(address, user)) ? true : undefined;
       }).catch(async (cause: unknown) => {

@@ -5,11 +5,11 @@ import { test } from "node:test";
 import type { HealthReport } from "../../../src/services/health-report.ts";
 import { web } from "../../lab/behaviours.ts";
 import type { ImageSpec, Lab } from "../../lab/lab-types.ts";
-import { openLab } from "../../lab/open-lab.ts";
 import { findPrograms } from "../../lab/programs.ts";
 import { runProgram } from "../../lab/run-program.ts";
 import { programMounts } from "../../lab/service-programs.ts";
 import { checkerOf, lines } from "./check-lab.ts";
+import { openCheckLab } from "./open-check-lab.ts";
 
 const CHECKOUT = join(import.meta.dirname, "../../..");
 /** May be a link that leads out of the checkout. */
@@ -91,7 +91,7 @@ async function checkInside(lab: Lab, networks: readonly string[]): Promise<Healt
 }
 
 test("one configuration finds every container from the host and from inside a container", async () => {
-  await using lab = await openLab({ parts: ["engine", "registry"] });
+  await using lab = await openCheckLab();
   const lan = await makeLan(lab);
   await startAll(lab);
   const { check, wait, config } = checkerOf(lab.engine.url, CONFIG);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { openLab } from "../../lab/open-lab.ts";
 import { checkerOf, lines, runReal } from "./check-lab.ts";
+import { openCheckLab } from "./open-check-lab.ts";
 import { runPostgres } from "./postgres-container.ts";
 
 const ENV = {
@@ -13,7 +13,7 @@ const ENV = {
 };
 
 test("atuin is healthy while its server answers", async () => {
-  await using lab = await openLab({ parts: ["engine", "registry"] });
+  await using lab = await openCheckLab();
   await lab.docker(["network", "create", "data"]);
   const args = ["--network", "data", "--restart", "always"];
   await runPostgres(lab, "db", ["atuin"], ["--network", "data"]);

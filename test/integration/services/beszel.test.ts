@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { openLab } from "../../lab/open-lab.ts";
 import { checkerOf, lines, runReal } from "./check-lab.ts";
+import { openCheckLab } from "./open-check-lab.ts";
 import { setMode, standIn } from "./stand-in.ts";
 
 const HEALTHY = '{"message":"API is healthy.","code":200,"data":{}}';
 
 test("beszel is healthy while /api/health says code 200", async () => {
-  await using lab = await openLab({ parts: ["engine", "registry"] });
+  await using lab = await openCheckLab();
   const modes = {
     good: { "GET /api/health": { body: HEALTHY } },
     ill: { "GET /api/health": { body: '{"message":"no","code":400}' } },

@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { checkServices, targetNamed } from "../../../src/services/check-service.ts";
-import { openLab } from "../../lab/open-lab.ts";
 import { programMounts } from "../../lab/service-programs.ts";
 import { checkerOf, lines, PROBE_TIMEOUT_MS } from "./check-lab.ts";
+import { openCheckLab } from "./open-check-lab.ts";
 import { setMode, standIn } from "./stand-in.ts";
 
 const COUNT = 15;
 
 test("checking 15 services takes as long as the slowest probe, and one that hangs cannot hang it", async () => {
-  await using lab = await openLab({ parts: ["engine", "registry"] });
+  await using lab = await openCheckLab();
   const modes = { good: { "GET /": { body: "page" } }, hangs: { "GET /": { hangs: true } } };
   const image = await lab.image("page:1", standIn(80, modes));
   await lab.docker(["pull", "--quiet", image.reference]);

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ImageSpec } from "../../lab/lab-types.ts";
-import { openLab } from "../../lab/open-lab.ts";
 import { findPrograms } from "../../lab/programs.ts";
 import { checkerOf, lines, runContainer, runReal } from "./check-lab.ts";
+import { openCheckLab } from "./open-check-lab.ts";
 import { setMode, standIn } from "./stand-in.ts";
 
 const NOTIF = `#!/bin/sh
@@ -24,7 +24,7 @@ const DIUN: ImageSpec = {
 };
 
 test("diun is healthy while it runs and reaches ntfy, and after an update its test message goes out", async () => {
-  await using lab = await openLab({ parts: ["engine", "registry"] });
+  await using lab = await openCheckLab();
   await lab.docker(["network", "create", "notify"]);
   const modes = {
     good: { "GET /v1/health": { body: "{}" } },
@@ -69,7 +69,7 @@ test("diun is healthy while it runs and reaches ntfy, and after an update its te
 });
 
 test("another process than diun, and a missing wget, are told apart", async () => {
-  await using lab = await openLab({ parts: ["engine", "registry"] });
+  await using lab = await openCheckLab();
   const sleeper = { cmd: ["sleep", "1000"] };
   await runContainer(lab, "diun", sleeper);
   const { check } = checkerOf(

@@ -9,14 +9,14 @@ import {
   web,
   webWithoutHealthcheck,
 } from "../../lab/behaviours.ts";
-import { openLab } from "../../lab/open-lab.ts";
 import { CERTIFICATE, CERTIFICATE_KEY } from "../adapters/test-certificate.ts";
 import { checkerOf, inside, lines, runContainer, runReal } from "./check-lab.ts";
+import { openCheckLab } from "./open-check-lab.ts";
 
 const SECOND_MS = 1000;
 
 test("services without preset are healthy when their own checks are, and each other end says why", async (t) => {
-  await using lab = await openLab({ parts: ["engine", "registry"] });
+  await using lab = await openCheckLab();
 
   await t.test(
     "a service without preset is healthy when its HEALTHCHECK and configured probes are",

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { openLab } from "../../lab/open-lab.ts";
 import { checkerOf, lines, runReal } from "./check-lab.ts";
+import { openCheckLab } from "./open-check-lab.ts";
 import { setMode, standIn } from "./stand-in.ts";
 
 const STATUS = '{"onlineNotes":0,"onlineUsers":0,"distinctOnlineUsers":0,"notesCount":7}';
 
 test("hedgedoc is healthy while /status is JSON, on the port its variables name", async () => {
-  await using lab = await openLab({ parts: ["engine", "registry"] });
+  await using lab = await openCheckLab();
   const modes = {
     good: { "GET /status": { body: STATUS } },
     noDatabase: { "GET /status": { status: 500, body: "Internal Error" } },

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { openLab } from "../../lab/open-lab.ts";
 import { checkerOf, lines, runReal } from "./check-lab.ts";
+import { openCheckLab } from "./open-check-lab.ts";
 import { setMode, standIn } from "./stand-in.ts";
 
 const PING = { "GET /api/server/ping": { body: '{"res":"pong"}' } };
@@ -13,7 +13,7 @@ services:
 `;
 
 test("immich is healthy while it answers pong, and after an update with version and learning", async () => {
-  await using lab = await openLab({ parts: ["engine", "registry"] });
+  await using lab = await openCheckLab();
   const server = {
     good: { ...PING, ...VERSION },
     noDatabase: { "GET /api/server/ping": { status: 500 } },

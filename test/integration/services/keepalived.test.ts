@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ImageSpec, Lab } from "../../lab/lab-types.ts";
-import { openLab } from "../../lab/open-lab.ts";
 import { pollUntil } from "../../lab/poll-until.ts";
 import { checkerOf, inside, lines, runReal } from "./check-lab.ts";
+import { openCheckLab } from "./open-check-lab.ts";
 
 const VIRTUAL = "172.30.0.100";
 
@@ -31,7 +31,7 @@ async function runNode(lab: Lab, name: string, priority: number): Promise<void> 
 }
 
 test("keepalived is healthy where its virtual address is where the node's state puts it", async () => {
-  await using lab = await openLab({ parts: ["engine", "registry"] });
+  await using lab = await openCheckLab();
   await lab.docker(["network", "create", "--subnet", "172.30.0.0/24", "lan"]);
   await runNode(lab, "first", 150);
   const at = `virtualAddress: ${VIRTUAL}`;
@@ -73,7 +73,7 @@ test("keepalived is healthy where its virtual address is where the node's state 
 });
 
 test("another program than keepalived is unhealthy, and addresses are read with IPv6 too", async () => {
-  await using lab = await openLab({ parts: ["engine", "registry"] });
+  await using lab = await openCheckLab();
   await lab.docker(["network", "create", "--ipv6", "--subnet", "fd00:51::/64", "six"]);
   const args = ["--network", "six", "--ip6", "fd00:51::9"];
   await runReal(lab, "node", { cmd: ["sleep", "1000"] }, { args, image: "keepalived:none" });

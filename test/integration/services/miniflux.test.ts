@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { openLab } from "../../lab/open-lab.ts";
 import { checkerOf, lines, runReal } from "./check-lab.ts";
+import { openCheckLab } from "./open-check-lab.ts";
 import { runPostgres } from "./postgres-container.ts";
 
 const ENV = {
@@ -12,7 +12,7 @@ const ENV = {
 };
 
 test("miniflux is healthy while its healthcheck reaches its database", async () => {
-  await using lab = await openLab({ parts: ["engine", "registry"] });
+  await using lab = await openCheckLab();
   await lab.docker(["network", "create", "data"]);
   const args = ["--network", "data", "--restart", "always"];
   await Promise.all([

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Lab } from "../../lab/lab-types.ts";
-import { openLab } from "../../lab/open-lab.ts";
 import { checkerOf, inside, lines, runReal } from "./check-lab.ts";
+import { openCheckLab } from "./open-check-lab.ts";
 
 const SERVE = ["ntfy", "serve", "--config", "/dev/null", "--listen-http", ":80"];
 const CACHE = ["--cache-file", "/tmp/cache.db"];
@@ -15,7 +15,7 @@ async function runNtfy(lab: Lab, name: string, options: readonly string[]): Prom
 }
 
 test("ntfy is healthy when it gives back what was published, on a topic nobody reads", async () => {
-  await using lab = await openLab({ parts: ["engine", "registry"] });
+  await using lab = await openCheckLab();
   await runNtfy(lab, "ntfy", CACHE);
   const { check, wait, engine } = checkerOf(lab.engine.url, CONFIG);
   const proved = await wait("ntfy");
@@ -40,7 +40,7 @@ test("ntfy is healthy when it gives back what was published, on a topic nobody r
 });
 
 test("ntfy that accepts but does not deliver is unhealthy", async () => {
-  await using lab = await openLab({ parts: ["engine", "registry"] });
+  await using lab = await openCheckLab();
   await runNtfy(lab, "forgetful", ["--cache-duration", "0"]);
   const { wait } = checkerOf(lab.engine.url, "");
   const ended = await wait("forgetful", { deadlineMs: 6000 });
@@ -49,7 +49,7 @@ test("ntfy that accepts but does not deliver is unhealthy", async () => {
 });
 
 test("without the right to write or read, delivery is unknown and says what is missing", async () => {
-  await using lab = await openLab({ parts: ["engine", "registry"] });
+  await using lab = await openCheckLab();
   await runNtfy(lab, "ntfy", [...CACHE, ...ACCESS]);
   const anonymous = checkerOf(lab.engine.url, CONFIG);
   await anonymous.wait("ntfy", { deadlineMs: 1500 });

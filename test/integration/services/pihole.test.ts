@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ImageSpec } from "../../lab/lab-types.ts";
-import { openLab } from "../../lab/open-lab.ts";
 import { checkerOf, inside, lines, runReal } from "./check-lab.ts";
+import { openCheckLab } from "./open-check-lab.ts";
 
 const SERVFAIL = `
 const socket = require("node:dgram").createSocket("udp4");
@@ -37,7 +37,7 @@ services:
 `;
 
 test("pihole is healthy while it answers, blocks and shows its interface", async () => {
-  await using lab = await openLab({ parts: ["engine", "registry"] });
+  await using lab = await openCheckLab();
   await runReal(lab, "dns", PIHOLE, { image: "pihole/pihole:1" });
   const { check, wait } = checkerOf(lab.engine.url, CONFIG);
   const proved = await wait("dns");
@@ -69,7 +69,7 @@ test("pihole is healthy while it answers, blocks and shows its interface", async
 });
 
 test("after an update of pihole the registry's host must still resolve through it", async () => {
-  await using lab = await openLab({ parts: ["engine", "registry"] });
+  await using lab = await openCheckLab();
   const image = await lab.image("pihole:1", PIHOLE);
   await lab.docker(["pull", "--quiet", image.reference]);
   const { programMounts } = await import("../../lab/service-programs.ts");

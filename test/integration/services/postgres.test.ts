@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { web } from "../../lab/behaviours.ts";
-import { openLab } from "../../lab/open-lab.ts";
 import { checkerOf, inside, lines, runContainer, runReal } from "./check-lab.ts";
+import { openCheckLab } from "./open-check-lab.ts";
 import { runPostgres } from "./postgres-container.ts";
 
 const CONFIG = `
@@ -12,7 +12,7 @@ services:
 `;
 
 test("postgres is healthy while it accepts, answers and has its databases and dependents", async () => {
-  await using lab = await openLab({ parts: ["engine", "registry"] });
+  await using lab = await openCheckLab();
   await Promise.all([
     runPostgres(lab, "db", ["atuin", "miniflux"]),
     runContainer(lab, "app", web("page")),
@@ -41,7 +41,7 @@ test("postgres is healthy while it accepts, answers and has its databases and de
 });
 
 test("a server that refuses connections is unhealthy, a container without its programs unknown", async () => {
-  await using lab = await openLab({ parts: ["engine", "registry"] });
+  await using lab = await openCheckLab();
   await Promise.all([
     runReal(lab, "empty", { cmd: ["sleep", "1000"] }, { image: "postgres:empty" }),
     runContainer(lab, "bare", { cmd: ["sleep", "1000"] }, { image: "postgres:bare" }),

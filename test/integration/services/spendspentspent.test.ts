@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ImageSpec } from "../../lab/lab-types.ts";
-import { openLab } from "../../lab/open-lab.ts";
 import { checkerOf, inside, lines, runReal } from "./check-lab.ts";
+import { openCheckLab } from "./open-check-lab.ts";
 import { runPostgres } from "./postgres-container.ts";
 import { setMode, standIn } from "./stand-in.ts";
 
@@ -44,7 +44,7 @@ services:
 `;
 
 test("spendspentspent is healthy while it answers and its database sees it", async () => {
-  await using lab = await openLab({ parts: ["engine", "registry"] });
+  await using lab = await openCheckLab();
   await lab.docker(["network", "create", "data"]);
   const args = ["--network", "data"];
   await runPostgres(lab, "db", ["sss", "other"], args);

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ImageSpec } from "../../lab/lab-types.ts";
-import { openLab } from "../../lab/open-lab.ts";
 import { checkerOf, inside, lines, runReal } from "./check-lab.ts";
+import { openCheckLab } from "./open-check-lab.ts";
 
 function transmission(...options: string[]): ImageSpec {
   const fixed = ["--foreground", "--config-dir", "/tmp/config", "--no-portmap"];
@@ -12,7 +12,7 @@ function transmission(...options: string[]): ImageSpec {
 const PASSWORD = ["--auth", "--username", "me", "--password", "canary-42"];
 
 test("transmission is healthy while its RPC hands out a session and answers in it", async () => {
-  await using lab = await openLab({ parts: ["engine", "registry"] });
+  await using lab = await openCheckLab();
   const open = ["--no-auth", "--allowed", "*.*.*.*"];
   await Promise.all([
     runReal(lab, "plain", transmission(...open), { image: "transmission:plain" }),

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Scanner, ScanRequest } from "../../../src/ports.ts";
-import { openLab } from "../../lab/open-lab.ts";
 import { checkerOf, lines, runReal } from "./check-lab.ts";
+import { openCheckLab } from "./open-check-lab.ts";
 import { setMode, standIn } from "./stand-in.ts";
 
 const HOUR_MS = 3_600_000;
@@ -28,7 +28,7 @@ function scannerThat(works: boolean, asked: ScanRequest[]): Scanner {
 }
 
 test("trivy is healthy while it says ok and its database is young, and scans after an update", async () => {
-  await using lab = await openLab({ parts: ["engine", "registry"] });
+  await using lab = await openCheckLab();
   const modes = {
     good: { ...ALIVE, ...version(HOUR_MS) },
     stale: { ...ALIVE, ...version(72 * HOUR_MS) },

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { openLab } from "../../lab/open-lab.ts";
 import { checkerOf, lines, runReal } from "./check-lab.ts";
+import { openCheckLab } from "./open-check-lab.ts";
 import { setMode, standIn } from "./stand-in.ts";
 
 const ALIVE = { "GET /alive": { body: '"2026-01-01T00:00:00.000000Z"' } };
 const CONFIG = { "GET /api/config": { body: '{"version":"2026.1.0","object":"config"}' } };
 
 test("vaultwarden is healthy while /alive answers, and after an update /api/config is JSON", async () => {
-  await using lab = await openLab({ parts: ["engine", "registry"] });
+  await using lab = await openCheckLab();
   const modes = {
     good: { ...ALIVE, ...CONFIG },
     noDatabase: { "GET /alive": { status: 500 }, ...CONFIG },

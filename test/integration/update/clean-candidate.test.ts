@@ -8,7 +8,7 @@ const FAULTY = { libexpat1: "2.5.0-1" };
 const MENDED = { libexpat1: "2.5.0-1+deb12u2" };
 
 test("a clean candidate goes into service by compose, and compose agrees", async () => {
-  await using lab = await openLab();
+  await using lab = await openLab({ remembersScans: true });
   const host = hostOn(lab);
   await lab.image("web:1", { ...web("one"), packages: FAULTY });
   await lab.registry.moveTag("web:1", "web:latest");

@@ -18,7 +18,7 @@ const REGISTRY = "127.0.0.1:5000";
 const HOUR_MS = 3_600_000;
 
 test("what could not be scanned is held, and nothing is touched (I3, I7)", async (t) => {
-  await using lab = await openLab();
+  await using lab = await openLab({ remembersScans: true });
   const host = hostOn(lab);
   for (const name of ["web", "plain", "scratch"]) await lab.image(`${name}:latest`, web("one"));
   const yaml = `services:\n  web:\n    container_name: web\n    image: ${REGISTRY}/web:latest\n`;

@@ -55,7 +55,11 @@ const CHILD: ImageSpec = {
   ...web("child"),
   cmd: ["sleep", "3600"],
   stopSignal: "SIGKILL",
-  healthcheck: rareOnceWell("wget -q -O /dev/null http://127.0.0.1/data/for-children"),
+  healthcheck: {
+    ...rareOnceWell("wget -q -O /dev/null http://127.0.0.1/data/for-children"),
+    // It is unhealthy for long.
+    intervalMs: 1500,
+  },
 };
 /** Changes its data so that the former one's child cannot live on them either. */
 const SPOILER: ImageSpec = {

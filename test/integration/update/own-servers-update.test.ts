@@ -3,8 +3,8 @@ import { test } from "node:test";
 import type { ImageSpec, Lab, NtfyMessage } from "../../lab/lab-types.ts";
 import { openLab } from "../../lab/open-lab.ts";
 import { PROGRAM_PATH, programMounts } from "../../lab/service-programs.ts";
-import { hostOn, outcomesOf, runContainer, runningImage } from "../update/host.ts";
-import { standIn } from "./stand-in.ts";
+import { standIn } from "../services/stand-in.ts";
+import { hostOn, outcomesOf, runContainer, runningImage } from "./host.ts";
 
 const REGISTRY = "127.0.0.1:5000";
 const SERVE = ["ntfy", "serve", "--config", "/dev/null", "--listen-http", ":80"];
@@ -44,7 +44,7 @@ async function messagesOn(lab: Lab, container: string, topic: string): Promise<N
 }
 
 test("the message about ntfy's own update is on the server afterwards, also after a roll back", async () => {
-  await using lab = await openLab();
+  await using lab = await openLab({ remembersScans: true });
   const host = hostOn(lab, "services: { ntfy: { timeout: 8s } }");
   host.useNtfy("http://ntfy:80");
   await lab.image("ntfy:latest", ntfy(1, []));
@@ -85,7 +85,7 @@ test("the message about ntfy's own update is on the server afterwards, also afte
 });
 
 test("DNS is updated after its peers, and a broken resolver is rolled back without names", async () => {
-  await using lab = await openLab();
+  await using lab = await openLab({ remembersScans: true });
   const services = `critical: [pihole, beszel]
 services:
   pihole: { dns: { server: "pihole:53", name: pi.hole }, timeout: 5s }

@@ -8,6 +8,8 @@ import { pollUntil } from "../../lab/poll-until.ts";
 import { findPrograms } from "../../lab/programs.ts";
 import { PROGRAM_PATH, programMounts } from "../../lab/service-programs.ts";
 import { sliceOf } from "../../lab/slice-of.ts";
+import { postgresSpec } from "../services/postgres-container.ts";
+import { type Routes, standIn } from "../services/stand-in.ts";
 import {
   containerId,
   type Host,
@@ -16,9 +18,7 @@ import {
   outcomesOf,
   runContainer,
   runningImage,
-} from "../update/host.ts";
-import { postgresSpec } from "./postgres-container.ts";
-import { type Routes, standIn } from "./stand-in.ts";
+} from "./host.ts";
 
 const REGISTRY = "127.0.0.1:5000";
 const VIRTUAL = "172.30.0.100";
