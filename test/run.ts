@@ -1,7 +1,7 @@
 /**
  * Runs the tests: `node test/run.ts [--check] [--only-unit] [FILE or PATTERN]...`
  *
- * With --check first `npm run check`, while the lab downloads what it lacks.
+ * While the lab downloads what it lacks: with --check `npm run check`, and all tests without a lab.
  * Every file is a process of its own; files below test/<folder>/ also get network, mounts and
  * processes of their own (test/lab/enter). Fails too when a test leaves something on the machine.
  */
@@ -48,12 +48,6 @@ async function main(words: readonly string[]): Promise<number> {
     console.error(`No test file matches: ${args.join(" ")}`);
     return 2;
   }
-  const [isSound] = await Promise.all([
-    words.includes("--check") ? check() : true,
-    files.some(needsLab) ? prepareLab((line) => console.log(line)) : null,
-  ]);
-  if (!isSound) return 1;
-
   const mark = randomBytes(4).toString("hex");
   const temporaryFolder = mkdtempSync(join(tmpdir(), "pratique-"));
   const leftovers = watchLeftovers(mark, temporaryFolder);
@@ -73,11 +67,22 @@ async function main(words: readonly string[]): Promise<number> {
     process.once(signal, () => interrupted.abort());
   }
   try {
-    const counts = await runFiles(files, interrupted.signal);
+    const lab = files.filter(needsLab);
+    const [isSound, alone] = await Promise.all([
+      words.includes("--check") ? check() : true,
+      runFiles(
+        files.filter((file) => !needsLab(file)),
+        interrupted.signal,
+      ),
+      lab.length > 0 ? prepareLab((line) => console.log(line)) : null,
+    ]);
+    if (!isSound) return 1;
+    const inLab = await runFiles(lab, interrupted.signal);
     const left = await leftovers.find();
     for (const each of left) console.error(`Left behind by a test: ${each}`);
-    const failed = counts.failed + left.length;
-    console.log(`\n${counts.passed} passed, ${failed} failed, ${counts.skipped} skipped`);
+    const failed = alone.failed + inLab.failed + left.length;
+    const [passed, skipped] = [alone.passed + inLab.passed, alone.skipped + inLab.skipped];
+    console.log(`\n${passed} passed, ${failed} failed, ${skipped} skipped`);
     return failed > 0 || interrupted.signal.aborted ? 1 : 0;
   } finally {
     leftovers.remove();
@@ -97,13 +102,14 @@ interface Counts {
 }
 
 async function runFiles(files: string[], signal: AbortSignal): Promise<Counts> {
+  const counts: Counts = { passed: 0, failed: 0, skipped: 0 };
+  if (files.length === 0) return counts;
   const events = run({
     files,
     concurrency: FILES_AT_A_TIME,
     timeout: TEST_TIMEOUT_MS,
     signal,
   });
-  const counts: Counts = { passed: 0, failed: 0, skipped: 0 };
   const tookMs = new Map<string, number>();
   events.on("test:summary", ({ file, counts: total, duration_ms }) => {
     if (file !== undefined) tookMs.set(file, duration_ms);

@@ -36,7 +36,7 @@ export const imageBase: CachedPart = {
       mkdirSync(join(root, path), { recursive: true });
       chmodSync(join(root, path), mode);
     }
-    copyFileSync(process.execPath, join(root, "usr/local/bin/node"));
+    copyFileSync(process.env.PRATIQUE_NODE ?? process.execPath, join(root, "usr/local/bin/node"));
     await packRoot(root, join(folder, "root"));
   },
 };

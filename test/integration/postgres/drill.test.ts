@@ -51,15 +51,15 @@ test("a drill passes on good dumps of every kind, also by the daemon, and fails 
     writeFileSync(path, content);
     return path;
   };
-  await t.test("one database with its owners, by hand", async () => {
-    const dumpOne = ["pg_dump", "-U", "admin", "--clean", "--create", "atuin"];
-    const one = (await lab.docker(["exec", "postgres", ...dumpOne])).stdout;
-    const created = await drill(write("one.sql", `${one}\n`), "--json");
-    assert.equal(created.code, 0, created.stdout + created.stderr);
-    assert.equal(JSON.parse(created.stdout).rows, 1007);
-  });
   const rows = /(COPY public\.history [^\n]*\n)([^\n]*\n)/;
   if (isFull) {
+    await t.test("one database with its owners, by hand", async () => {
+      const dumpOne = ["pg_dump", "-U", "admin", "--clean", "--create", "atuin"];
+      const one = (await lab.docker(["exec", "postgres", ...dumpOne])).stdout;
+      const created = await drill(write("one.sql", `${one}\n`), "--json");
+      assert.equal(created.code, 0, created.stdout + created.stderr);
+      assert.equal(JSON.parse(created.stdout).rows, 1007);
+    });
     await t.test("a dump of which a statement fails", async () => {
       const double = await drill(write("double.sql.gz", gzipSync(sql.replace(rows, "$1$2$2"))));
       assert.equal(double.code, 1);

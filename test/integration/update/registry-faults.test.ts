@@ -27,9 +27,13 @@ const LAYER_BYTES = 200_000;
 /** Whose download of a layer breaks off, and after how many bytes. */
 const CUTS = {
   cut: { agent: ENGINE, afterBytes: LAYER_BYTES / 10 },
-  "cut-at-last": { agent: ENGINE, afterBytes: LAYER_BYTES - 1 },
   "scan-cut": { agent: SCANNER, afterBytes: LAYER_BYTES / 2 },
-  ...(isFull ? { "cut-at-once": { agent: ENGINE, afterBytes: 0 } } : {}),
+  ...(isFull
+    ? {
+        "cut-at-once": { agent: ENGINE, afterBytes: 0 },
+        "cut-at-last": { agent: ENGINE, afterBytes: LAYER_BYTES - 1 },
+      }
+    : {}),
 };
 const FAULTY = [
   ...Object.keys(CUTS),
