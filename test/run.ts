@@ -40,6 +40,7 @@ const TEST_TIMEOUT_MS = (isFull ? 290 : 20) * MINUTE_MS;
 /** Two cores: they wait a fifth of the time (pauses of checks, starts of servers) with two files. */
 const FILES_AT_A_TIME = 3;
 const SLOWEST_SHOWN = 12;
+const SLOW_MS = 20_000;
 
 async function main(words: readonly string[]): Promise<number> {
   const args = words.filter((word) => word !== "--check");
@@ -80,6 +81,8 @@ async function main(words: readonly string[]): Promise<number> {
     const inLab = await runFiles(lab, interrupted.signal);
     const left = await leftovers.find();
     for (const each of left) console.error(`Left behind by a test: ${each}`);
+    if (alone.failed > 0)
+      console.error(`${alone.failed} failed before the lab was ready, see above.`);
     const failed = alone.failed + inLab.failed + left.length;
     const [passed, skipped] = [alone.passed + inLab.passed, alone.skipped + inLab.skipped];
     console.log(`\n${passed} passed, ${failed} failed, ${skipped} skipped`);
@@ -92,6 +95,7 @@ async function main(words: readonly string[]): Promise<number> {
 async function check(): Promise<boolean> {
   const child = spawn("npm", ["run", "--silent", "check"], { cwd: CHECKOUT, stdio: "inherit" });
   const [code] = await once(child, "exit");
+  if (code !== 0) console.error("npm run check failed: see what it printed above.");
   return code === 0;
 }
 
@@ -125,7 +129,8 @@ async function runFiles(files: string[], signal: AbortSignal): Promise<Counts> {
 
 /** The whole suite must stay well under half an hour: these are where to look. */
 function showSlowest(tookMs: ReadonlyMap<string, number>): void {
-  const slowest = [...tookMs].sort(([, left], [, right]) => right - left).slice(0, SLOWEST_SHOWN);
+  const slow = [...tookMs].filter(([, ms]) => ms >= SLOW_MS);
+  const slowest = slow.sort(([, left], [, right]) => right - left).slice(0, SLOWEST_SHOWN);
   for (const [file, ms] of slowest) {
     console.log(`${(ms / 1000).toFixed(0).padStart(5)} s  ${relative(CHECKOUT, file)}`);
   }

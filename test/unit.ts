@@ -1,5 +1,5 @@
 /**
- * All tests that need no lab, by one process: to start one for each file costs more than they do.
+ * All tests below src/ by one process: to start one for each file costs more than they do.
  * `node test/run.ts FILE` runs one of them.
  */
 import { globSync } from "node:fs";

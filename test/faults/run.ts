@@ -13,12 +13,14 @@
  * --write                   puts the figures into docs/faults.json and docs/faults.md
  */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 import pLimit from "p-limit";
+import { watchLeftovers } from "../lab/leftovers.ts";
 import { prepareLab } from "../lab/prepare.ts";
 import type { Point } from "./enumerate.ts";
 import { JOBS, type Job } from "./jobs.ts";
@@ -37,8 +39,7 @@ const SURROUNDINGS = [
   "test/integration/postgres/*.test.ts",
   "test/integration/update/critical-updates.test.ts",
   "test/integration/update/{namespaces,same-container}.test.ts",
-  "test/integration/update/environment-faults.test.ts",
-  "test/integration/update/registry-faults.test.ts",
+  "test/integration/update/{environment-faults,prune,registry-faults,run-and-outbox}.test.ts",
 ];
 
 const { values } = parseArgs({
@@ -55,6 +56,7 @@ const { values } = parseArgs({
 });
 
 const running = new Set<ChildProcess>();
+let isStopped = false;
 
 async function main(): Promise<number> {
   const wanted = JOBS.filter(
@@ -66,7 +68,9 @@ async function main(): Promise<number> {
     return 2;
   }
   await prepareLab((line) => console.log(line));
+  const mark = randomBytes(4).toString("hex");
   const temporaryFolder = mkdtempSync(join(tmpdir(), "pratique-faults-"));
+  const leftovers = watchLeftovers(mark, temporaryFolder);
   const kept = values.results === undefined ? [] : readResults(values.results);
   const results = new Map(kept.map((each) => [nameOf(each), each]));
   const limit = pLimit(Number(values.labs));
@@ -76,8 +80,8 @@ async function main(): Promise<number> {
       wanted.map((job) =>
         limit(async () => {
           const former = results.get(nameOf(job));
-          if (former?.crash === null) return;
-          await carryOut(job, former?.points ?? [], temporaryFolder, (result) => {
+          if (isStopped || former?.crash === null) return;
+          await carryOut(job, former?.points ?? [], { mark, temporaryFolder }, (result) => {
             results.set(nameOf(job), result);
             if (values.results !== undefined) keepResults(values.results, [...results.values()]);
           });
@@ -86,8 +90,10 @@ async function main(): Promise<number> {
     );
   } finally {
     for (const child of running) child.kill("SIGTERM");
-    rmSync(temporaryFolder, { recursive: true, force: true });
+    await leftovers.find(); // What was killed needs a moment.
+    leftovers.remove();
   }
+  if (isStopped) return 1;
   const ordered = JOBS.flatMap((job) => results.get(nameOf(job)) ?? []);
   const figures = ordered.map(figureOf);
   console.log(`\n${tableOf(figures)}\n`);
@@ -117,7 +123,7 @@ async function injureSurroundings(): Promise<boolean> {
 async function carryOut(
   job: Job,
   former: JobResult["points"],
-  temporaryFolder: string,
+  { mark, temporaryFolder }: { mark: string; temporaryFolder: string },
   onResult: (result: JobResult) => void,
 ): Promise<void> {
   const { scenario, scenarioTitle, kind, kindTitle, unit } = job;
@@ -136,6 +142,7 @@ async function carryOut(
     {
       env: {
         ...process.env,
+        PRATIQUE_LAB_RUN: mark,
         TMPDIR: temporaryFolder,
         NODE_COMPILE_CACHE: join(temporaryFolder, "node-compile-cache"),
         PRATIQUE_LAB_ANSWERS: join(temporaryFolder, "trivy-answers"),
@@ -180,8 +187,8 @@ function commitNow(): string {
 
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
   process.once(signal, () => {
+    isStopped = true;
     for (const child of running) child.kill("SIGTERM");
-    process.exit(1);
   });
 }
 process.exitCode = await main();

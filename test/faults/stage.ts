@@ -110,7 +110,7 @@ export async function runPratique(
 
 export const RECOVER = ["recover", "--json"];
 
-/** A recovery that nothing disturbs. They share a process (decision 0015): half of a point's cost. */
+/** A recovery that nothing disturbs. They share a process (decision 0015). */
 export async function recoverUndisturbed({ lab, host, proxy }: Stage): Promise<Ran> {
   proxy.watch(null);
   const options = { config: host.config, timeoutMs: LONGEST_MS };

@@ -5,7 +5,7 @@
 import type { ImageSpec } from "../../lab/lab-types.ts";
 import { PROGRAM_PATH } from "../../lab/service-programs.ts";
 import { postgresSpec } from "../services/postgres-container.ts";
-import { type Routes, standIn } from "../services/stand-in.ts";
+import { postgresLogin, type Routes, standIn } from "../services/stand-in.ts";
 
 /** Where the sockets of the lab's servers are mounted (lab-sockets.ts). */
 export const SOCKET_FOLDER = "/lab-sockets";
@@ -43,23 +43,9 @@ function named(name: string, more: ImageSpec["files"] = {}): ImageSpec {
   return started(`exec /bin/${name} idle\n`, { files: { ...idle, ...more } });
 }
 
-/** Logs in to PostgreSQL (startup message of protocol 3.0), as its check wants to see. */
-const CONNECT = `
-const { connect } = require("node:net");
-const parameters = Buffer.from(["user", "sss", "database", "sss", "", ""].join("\\0"));
-const head = Buffer.alloc(8);
-head.writeUInt32BE(head.length + parameters.length, 0);
-head.writeUInt32BE(196608, 4);
-const login = () => {
-  const socket = connect(5432, "postgres", () => socket.write(Buffer.concat([head, parameters])));
-  socket.on("error", () => {}).on("data", () => {}).on("close", () => setTimeout(login, 200));
-};
-login();
-`;
-
 function spendspentspent(): ImageSpec {
   const spec = server(9001, { "GET /": { body: "<html>" } }, "/node /connect.js &\n");
-  return { ...spec, files: { ...spec.files, "/connect.js": CONNECT } };
+  return { ...spec, files: { ...spec.files, "/connect.js": postgresLogin("postgres", "sss") } };
 }
 
 function pihole(): ImageSpec {

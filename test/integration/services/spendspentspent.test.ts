@@ -4,25 +4,7 @@ import type { ImageSpec } from "../../lab/lab-types.ts";
 import { checkerOf, inside, lines, runReal } from "./check-lab.ts";
 import { openCheckLab } from "./open-check-lab.ts";
 import { runPostgres } from "./postgres-container.ts";
-import { setMode, standIn } from "./stand-in.ts";
-
-/** Logs in as sss (startup message of protocol 3.0), stays, and comes back when it is cut off. */
-const CONNECT = `
-const { existsSync } = require("node:fs");
-const { connect } = require("node:net");
-const parameters = Buffer.from(["user", "sss", "database", "sss", "", ""].join("\\0"));
-const head = Buffer.alloc(8);
-head.writeUInt32BE(head.length + parameters.length, 0);
-head.writeUInt32BE(196608, 4);
-function login() {
-  const socket = connect(5432, "db", () => socket.write(Buffer.concat([head, parameters])));
-  const leave = setInterval(() => existsSync("/away") && socket.destroy(), 50);
-  socket.on("error", () => {});
-  socket.on("data", () => {});
-  socket.on("close", () => { clearInterval(leave); if (!existsSync("/away")) setTimeout(login, 200); });
-}
-login();
-`;
+import { postgresLogin, setMode, standIn } from "./stand-in.ts";
 
 /** The app: a page, and a connection to its database that comes back by itself. */
 function spendspentspent(): ImageSpec {
@@ -31,7 +13,7 @@ function spendspentspent(): ImageSpec {
   const start = "#!/bin/sh\n/node /connect.js &\nexec /node /server.js\n";
   return {
     ...spec,
-    files: { ...spec.files, "/connect.js": CONNECT, "/start": start },
+    files: { ...spec.files, "/connect.js": postgresLogin("db", "sss"), "/start": start },
     cmd: ["/start"],
     env: { ...spec.env, DATABASE: "sss" },
   };

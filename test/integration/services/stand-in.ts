@@ -43,6 +43,30 @@ export function standIn(port: number, modes: Readonly<Record<string, Routes>>): 
   };
 }
 
+/**
+ * A program that logs in to PostgreSQL as this user (startup message of protocol 3.0), stays, and
+ * comes back when it is cut off; not while there is a file /away.
+ */
+export function postgresLogin(host: string, user: string): string {
+  return `
+const { existsSync } = require("node:fs");
+const { connect } = require("node:net");
+const parameters = Buffer.from(["user", "${user}", "database", "sss", "", ""].join("\\0"));
+const head = Buffer.alloc(8);
+head.writeUInt32BE(head.length + parameters.length, 0);
+head.writeUInt32BE(196608, 4);
+function login() {
+  if (existsSync("/away")) return;
+  const socket = connect(5432, "${host}", () => socket.write(Buffer.concat([head, parameters])));
+  const leave = setInterval(() => existsSync("/away") && socket.destroy(), 50);
+  socket.on("error", () => {});
+  socket.on("data", () => {});
+  socket.on("close", () => { clearInterval(leave); setTimeout(login, 200); });
+}
+login();
+`;
+}
+
 export async function setMode(lab: Lab, name: string, mode: string): Promise<void> {
   await inside(lab, name, `echo ${mode} > /mode`);
 }

@@ -9,7 +9,7 @@ import { findPrograms } from "../../lab/programs.ts";
 import { PROGRAM_PATH, programMounts } from "../../lab/service-programs.ts";
 import { sliceOf } from "../../lab/slice-of.ts";
 import { postgresSpec } from "../services/postgres-container.ts";
-import { type Routes, standIn } from "../services/stand-in.ts";
+import { postgresLogin, type Routes, standIn } from "../services/stand-in.ts";
 import {
   containerId,
   type Host,
@@ -55,25 +55,13 @@ function keepalived(address: string): ImageSpec {
   return { files: { ...options, "/conf": config }, cmd };
 }
 
-/** Answers pages; logs in to PostgreSQL (startup message of protocol 3.0) as this user. */
+/** Answers pages; logs in to PostgreSQL as this user. */
 function spendspentspent(user: string): ImageSpec {
-  const connect = `
-const { connect } = require("node:net");
-const parameters = Buffer.from(["user", "${user}", "database", "sss", "", ""].join("\\0"));
-const head = Buffer.alloc(8);
-head.writeUInt32BE(head.length + parameters.length, 0);
-head.writeUInt32BE(196608, 4);
-const login = () => {
-  const socket = connect(5432, "postgres", () => socket.write(Buffer.concat([head, parameters])));
-  socket.on("error", () => {}).on("data", () => {}).on("close", () => setTimeout(login, 200));
-};
-login();
-`;
   const spec = oneMode(9001, { "GET /": { body: "<html>" } });
   const start = "#!/bin/sh\n/node /connect.js &\nexec /node /server.js\n";
   return {
     ...spec,
-    files: { ...spec.files, "/connect.js": connect, "/start": start },
+    files: { ...spec.files, "/connect.js": postgresLogin("postgres", user), "/start": start },
     cmd: ["/start"],
   };
 }
